@@ -1,0 +1,44 @@
+"""What keeps the lessons short: where files lie, data sets, run folders, the ``lessons`` command.
+
+A learner never needs to open this folder. This file must stay cheap to import (no torch): the bare
+``lessons`` command reads it.
+"""
+
+import os
+from pathlib import Path
+
+# The data set a lesson uses when none is named: the learner's own default, else the drawn pictures.
+DATASET = os.environ.get("LESSONS_DATASET", "sketch10")
+
+
+class CourseError(Exception):
+    """Something a learner can cause. Its message is one sentence: what is wrong and what to do.
+
+    The command line prints the message without a traceback and exits with code 2.
+    """
+
+
+def course_home() -> Path:
+    """The folder that holds ``data/``, ``models_saved/`` and ``logs/``.
+
+    ``$LESSONS_HOME`` when set, else the checkout that this package runs from, else the working directory.
+    Read at each call, so that a test or a notebook can move it.
+    """
+    if home := os.environ.get("LESSONS_HOME"):
+        return Path(home).expanduser().resolve()
+    checkout = Path(__file__).resolve().parents[2]
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+
+
+def course_dir(name: str) -> Path:
+    """``data``, ``models_saved`` or ``logs`` in the course folder, made when it does not exist yet."""
+    folder = course_home() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def torch_home() -> Path:
+    """Where torch keeps downloaded weights: ``$TORCH_HOME`` when set, else inside ``models_saved/``."""
+    if home := os.environ.get("TORCH_HOME"):
+        return Path(home).expanduser().resolve()
+    return course_home() / "models_saved" / "torch"

@@ -1,0 +1,142 @@
+"""6. Pretrained models: start from what another network has learnt
+
+VGG16 has learnt from 1.2 million photographs to tell 1,000 things apart. You change its end for 10 classes in
+three ways, of which one does nothing, freeze what it knows and train only the new layer. Then you do the same
+with a Tudui: trained on six classes, its features help to learn four new ones from few pictures.
+
+You will see: two accuracy curves in SCALARS, features reused against from scratch.
+"""
+
+import os
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, Subset
+from torchvision.models import VGG16_Weights, vgg16
+from torchvision.transforms import ToTensor
+
+from lessons.course import DATASET, torch_home
+from lessons.course.cli import command_line
+from lessons.course.datasets import open_dataset
+from lessons.course.logbook import RunWriter
+from lessons.p05_loss_optim import train_step
+from lessons.tudui import Tudui
+
+
+def build_vgg16() -> tuple[nn.Module, bool]:
+    """VGG16 with its ImageNet weights when they are on this machine, else with random ones; and which."""
+    # torchvision looks in $TORCH_HOME/hub/checkpoints at each call, so setting it here needs no restart
+    os.environ["TORCH_HOME"] = str(torch_home())
+    weights = VGG16_Weights.IMAGENET1K_V1  # the old pretrained=True; weights=None is pretrained=False
+    file = torch_home() / "hub" / "checkpoints" / os.path.basename(weights.url)
+    if file.exists():
+        print(f"VGG16 with its ImageNet weights, from {file}")
+        return vgg16(weights=weights), True
+    print(
+        "VGG16 with random weights: the shapes are the same, but it has learnt nothing that a new layer could"
+    )
+    print("build on (`lessons download vgg16` fetches the real ones, 528 MB).")
+    return vgg16(weights=None), False
+
+
+def freeze(model: nn.Module) -> None:
+    """Keep all weights as they are: no gradient is computed for them, so no step can move them."""
+    for parameter in model.parameters():
+        parameter.requires_grad = False
+
+
+def classes_of(data: Dataset, first: int, last: int, per_class: int | None = None) -> Subset:
+    """The pictures with first <= target < last; the first ``per_class`` of each, when given."""
+    indices = []
+    for wanted in range(first, last):
+        of_class = [index for index, target in enumerate(data.targets) if target == wanted]
+        indices += of_class[:per_class]
+    return Subset(data, indices)
+
+
+@torch.no_grad()
+def accuracy_on(model: nn.Module, data: Subset, first: int) -> float:
+    imgs, targets = next(iter(DataLoader(data, batch_size=len(data))))  # (N, 3, 32, 32), (N,)
+    return (model(imgs).argmax(dim=1) == targets - first).float().mean().item()
+
+
+def main(dataset: str = DATASET, steps: int = 400, pictures_per_class: int = 10, seed: int = 0) -> dict:
+    torch.manual_seed(seed)
+    train_data = open_dataset(dataset, train=True, transform=ToTensor())
+    test_data = open_dataset(dataset, train=False, transform=ToTensor())
+    num_classes = len(train_data.classes)
+    loss_fn = nn.CrossEntropyLoss()
+
+    # --- Three ways to make VGG16 answer with as many classes as we have. One of them does nothing
+    vgg, pretrained = build_vgg16()
+    imgs = torch.rand(2, 3, 32, 32)  # made for 224x224, but it averages what the features leave to 7x7
+    shapes = {"as it comes": tuple(vgg(imgs).shape)}  # (2, 3, 32, 32) -> (2, 1000)
+    vgg.add_module("add_linear", nn.Linear(1000, num_classes))
+    shapes["vgg.add_module"] = tuple(vgg(imgs).shape)  # still (2, 1000): forward never calls add_linear
+    del vgg.add_linear
+    vgg.classifier.add_module("add_linear", nn.Linear(1000, num_classes))
+    shapes["vgg.classifier.add_module"] = tuple(vgg(imgs).shape)  # (2, 10): a Sequential calls all it holds
+    del vgg.classifier.add_linear
+    freeze(vgg)
+    vgg.classifier[6] = nn.Linear(4096, num_classes)  # after freeze: a new layer can learn
+    shapes["vgg.classifier[6] ="] = tuple(vgg(imgs).shape)  # (2, 10), with no layer of 1,000 in between
+    for way, shape in shapes.items():
+        print(f"  {way:<26} -> {shape}")
+
+    # --- Fine-tuning: only the new layer moves
+    trainable = [parameter for parameter in vgg.parameters() if parameter.requires_grad]
+    trainable_count = sum(parameter.numel() for parameter in trainable)
+    total_count = sum(parameter.numel() for parameter in vgg.parameters())
+    print(f"{trainable_count:,} of {total_count:,} numbers can learn")
+    optimizer = torch.optim.Adam(trainable, lr=0.001)  # Adam finds a step size for each weight by itself
+    imgs, targets = next(iter(DataLoader(train_data, batch_size=32, shuffle=True)))  # (32, 3, 32, 32), (32,)
+    vgg_losses = [train_step(vgg, imgs, targets, loss_fn, optimizer).item() for _ in range(5)]
+    print("the loss of one batch in 5 steps:", ", ".join(f"{loss:.2f}" for loss in vgg_losses))
+    del vgg, optimizer, trainable  # half a gigabyte
+
+    # --- The same idea, small enough to learn here: six classes first, then four new ones from few pictures
+    known = num_classes * 6 // 10
+    settings = {"seed": seed, "steps": steps, "pictures_per_class": pictures_per_class}
+    with RunWriter(__file__, train_data, test_data, pretrained=pretrained, **settings) as writer:
+        teacher = Tudui(num_classes=known)
+        optimizer = torch.optim.SGD(teacher.parameters(), lr=0.01, momentum=0.9)
+        six_loader = DataLoader(classes_of(train_data, 0, known), batch_size=64, shuffle=True)
+        for _ in range(-(-steps // len(six_loader))):  # whole epochs, at least `steps` steps
+            for imgs, targets in six_loader:
+                train_step(teacher, imgs, targets, loss_fn, optimizer)
+        known_accuracy = accuracy_on(teacher, classes_of(test_data, 0, known), 0)
+        print(f"\na Tudui trained on {', '.join(train_data.classes[:known])}: {known_accuracy:.1%} right")
+
+        few = classes_of(train_data, known, num_classes, pictures_per_class)
+        few_imgs, few_targets = next(iter(DataLoader(few, batch_size=len(few))))  # (40, 3, 32, 32), (40,)
+        unseen = classes_of(test_data, known, num_classes)
+        accuracies = {}
+        for way in ("features reused", "from scratch"):
+            student = Tudui(num_classes=num_classes - known)
+            if way == "features reused":
+                features = student.model1[:7]  # convolutions, poolings, Flatten: the same layers, a view
+                features.load_state_dict(teacher.model1[:7].state_dict())
+                freeze(features)  # what stays to learn: the two linear layers
+            learning = [parameter for parameter in student.parameters() if parameter.requires_grad]
+            optimizer = torch.optim.SGD(learning, lr=0.01, momentum=0.9)
+            for step in range(1, 101):
+                train_step(student, few_imgs, few_targets - known, loss_fn, optimizer)
+                if step % 10 == 0:
+                    accuracies[way] = accuracy_on(student, unseen, known)
+                    writer.add_scalar(f"accuracy/{way}", accuracies[way], step)
+            new = ", ".join(train_data.classes[known:])
+            print(f"{new} from {len(few)} pictures, {way}: {accuracies[way]:.1%} right")
+        writer.result = ", ".join(f"{way} {accuracy:.1%}" for way, accuracy in accuracies.items())
+
+    return {
+        "run": writer.folder,
+        "pretrained": pretrained,
+        "shapes": shapes,
+        "trainable": (trainable_count, total_count),
+        "vgg_losses": vgg_losses,
+        "accuracies": accuracies,
+    }
+
+
+if __name__ == "__main__":
+    command_line(main)

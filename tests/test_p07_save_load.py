@@ -1,0 +1,99 @@
+import shutil
+import types
+
+import pytest
+import torch
+
+from lessons import p07_save_load
+from lessons.course import CourseError
+from lessons.tudui import Tudui
+
+
+@pytest.fixture(scope="module")
+def lesson(small_pictures, tmp_path_factory):
+    """The lesson, run once, in a course folder of its own: it writes 1.1 GB."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        folder = tmp_path_factory.mktemp("course_p07")
+        monkeypatch.setenv("LESSONS_HOME", str(folder))
+        yield p07_save_load.main(dataset=str(small_pictures), steps=6), folder / "models_saved"
+    shutil.rmtree(folder)
+
+
+def test_sizes(lesson):
+    seen, folder = lesson
+    # a number is 4 bytes; names and the like come on top
+    assert seen["sizes"]["vgg16_method2.pth"] == pytest.approx(138_357_544 * 4 / 1e6, rel=0.001)
+    assert seen["sizes"]["vgg16_method1.pth"] == pytest.approx(138_357_544 * 4 / 1e6, rel=0.001)
+    assert seen["sizes"]["tudui_method2.pth"] == pytest.approx(145_578 * 4 / 1e6, rel=0.02)
+    # the checkpoint holds the weights, and one momentum for each
+    assert seen["sizes"]["tudui_checkpoint.pth"] == pytest.approx(2 * 145_578 * 4 / 1e6, rel=0.02)
+    assert not list(folder.glob("*.tmp"))
+
+
+def test_each_way_of_loading_gives_the_saved_weights(lesson):
+    _, folder = lesson
+    whole = torch.load(folder / "vgg16_method1.pth", weights_only=False)
+    weights = torch.load(folder / "vgg16_method2.pth", mmap=True)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(weights[name], value), name
+
+
+def test_a_class_that_has_moved(lesson):
+    refused, lost = lesson[0]["messages"]
+    assert refused.startswith("Weights only load failed")
+    assert "Unsupported global: GLOBAL my_training_script.Net" in refused
+    assert lost == "Can't get attribute 'Net' on <module 'my_training_script'>"
+
+
+def test_a_pickle_can_run_code_and_weights_only_refuses(lesson):
+    safe, trusting = lesson[0]["code_that_ran"]
+    assert safe == []
+    assert trusting == ["a pickle ran this"]
+
+
+def test_resumed_is_as_never_stopped(lesson, events):
+    seen, _ = lesson
+    in_one_go, resumed = seen["losses"]
+    assert len(in_one_go) == 4  # 200 pictures in batches of 64
+    assert resumed == in_one_go[2:]
+    log = events(seen["run"])
+    assert [event.step for event in log.Scalars("loss/stopped and resumed")] == [2, 3]
+    assert sorted(tag for tag in log.Tags()["tensors"]) == [
+        "VGG16 in seconds/text_summary",
+        "file in MB/text_summary",
+        "reproducibility card/text_summary",
+    ]
+
+
+def test_resuming_needs_the_optimizer_too(lesson, small_pictures, tmp_path, monkeypatch):
+    """With the weights alone, momentum starts from nothing and the losses differ."""
+    monkeypatch.setattr(torch.optim.SGD, "load_state_dict", lambda self, state: None)
+    train_data = p07_save_load.open_dataset(
+        str(small_pictures), train=True, transform=p07_save_load.ToTensor()
+    )
+    writer = types.SimpleNamespace(add_scalar=lambda *arguments: None)
+    torch.manual_seed(0)
+    in_one_go, resumed = p07_save_load.stop_and_resume(tmp_path, train_data, 4, writer)
+    assert resumed != in_one_go[2:]
+
+
+def test_a_crash_while_saving_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "tudui.pth"
+    p07_save_load.save(Tudui().state_dict(), path)
+    before = path.read_bytes()
+
+    def crash(content, file):
+        file.write_bytes(b"half a fi")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", crash)
+    with pytest.raises(OSError):
+        p07_save_load.save({}, path)
+    assert path.read_bytes() == before
+
+
+def test_a_full_disk_is_said_before_anything_is_written(home, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=0.7e9))
+    monkeypatch.setattr(p07_save_load, "open_dataset", None)  # would fail if it came that far
+    with pytest.raises(CourseError, match=r"0\.7 GB are not enough"):
+        p07_save_load.main()

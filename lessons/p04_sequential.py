@@ -7,6 +7,8 @@ you walk through it with one batch to see every shape and every parameter.
 You will see: the network as a graph in GRAPHS (double-click Tudui to open it).
 """
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
@@ -81,7 +83,9 @@ def main(batch_size: int = 64, seed: int = 0) -> dict:
 
     # --- The graph
     with RunWriter(__file__, seed=seed, batch_size=batch_size) as writer:
-        writer.add_graph(tudui, imgs)  # follows the batch through the network and draws each step
+        with warnings.catch_warnings():  # add_graph works by torch.jit.trace, which is deprecated
+            warnings.simplefilter("ignore")
+            writer.add_graph(tudui, imgs)  # follows the batch through the network and draws each step
         writer.result = f"{total:,} parameters"
 
     return {

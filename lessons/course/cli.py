@@ -232,9 +232,10 @@ def select_lessons(words: list[str], lessons: dict[int, Lesson]) -> list[Lesson]
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )
 def run(ctx: typer.Context) -> int:
-    """Run lessons in order, in one process: lessons run [all|5|p05|3-5] [--dataset NAME] [--seed N].
+    """Run lessons, in order, in one process.
 
-    One lesson alone takes its own options too: lessons run 5 --epochs 3; lessons run 5 --help lists them.
+    lessons run [all|5|p05|3-5] [--dataset NAME] [--seed N]. One lesson alone takes its own options too:
+    lessons run 5 --epochs 3; lessons run 5 --help lists them.
     """
     words = list(ctx.args)
     split = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
@@ -316,14 +317,17 @@ def show_runs(rows: list[tuple[Lesson, str, float]], seconds: float) -> None:
         where = str(folder.relative_to(course_home())) if folder else status
         look_at = "\n".join(" ".join(line.split()) for line in card.get("look_at", []))
         table.add_row(lesson.name, f"{took:.1f}", where, look_at)
-    if rows:
+    if any(status == "ok" for _, status, _ in rows):
         console.print(table)
         typer.echo(f"{seconds:.0f} s in all. See it: lessons board")
 
 
 @app.command()
 def board(port: int = 6006) -> None:
-    """Show this course's logs in TensorBoard, on this machine alone (127.0.0.1), until Ctrl-C."""
+    """Show the logs in TensorBoard.
+
+    On this machine alone (127.0.0.1), until Ctrl-C; on another port when the port is taken.
+    """
     import logging
 
     from tensorboard import program
@@ -360,7 +364,7 @@ def board(port: int = 6006) -> None:
 
 @app.command()
 def doctor() -> int:
-    """Check what the course needs: each line is ok, or says what to do."""
+    """Check what the course needs; says what to do."""
     broken = 0
 
     def line(good: bool | None, name: str, told: str) -> None:
@@ -420,7 +424,10 @@ def vgg16_file() -> Path:
 
 @app.command()
 def download(what: str = typer.Argument(help="cifar10 or vgg16")) -> None:
-    """Download the real CIFAR-10 (170 MB) or VGG16's ImageNet weights (528 MB)."""
+    """Download real data or weights.
+
+    cifar10: the real pictures, 170 MB; vgg16: its ImageNet weights, 528 MB.
+    """
     if what == "cifar10":
         from lessons.course.datasets import CIFAR10, dataset_line
 
@@ -451,7 +458,7 @@ def clean(
     what: str = typer.Argument("all", help="logs, models, data or all"),
     yes: bool = typer.Option(False, "--yes", help="do not ask"),
 ) -> None:
-    """Free the disk space of logs, saved models or data; says how much, and asks first."""
+    """Free disk space; asks first."""
     if what not in (*FOLDERS, "all"):
         raise CourseError(f"there is nothing called {what!r} to clean: choose {', '.join(FOLDERS)} or all")
     doomed = []

@@ -543,7 +543,7 @@ def test_folder_is_read_once_until_it_changes(pictures, monkeypatch):
     monkeypatch.chdir(pictures.parent)
     assert PictureFolder(pictures.name).data is first.data and opened == []
     path = pictures / "train" / "dog" / "1.png"
-    Image.new("RGB", (5, 5), "red").save(path)
+    Image.new("RGB", (5, 5), "red").save(path, format="BMP")
     changed = PictureFolder(pictures)
     assert len(opened) == 4 and changed.data[3, 0, 0].tolist() == [255, 0, 0]
     stat = path.stat()

@@ -30,6 +30,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lessons.course import CourseError, course_dir, course_home, torch_home
+from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page, title_and_see
 
 LESSONS_DIR = Path(__file__).resolve().parents[1]  # the package that holds the lessons
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
@@ -151,9 +152,12 @@ def find_lessons() -> dict[int, Lesson]:
             doc = ast.get_docstring(ast.parse(path.read_bytes())) or ""
         except (SyntaxError, ValueError) as error:  # a lesson that the learner is just changing
             doc = f"{path.stem}\n\nYou will see: this file is no Python at the moment ({error})"
-        title = doc.partition("\n")[0].removeprefix(f"{number}. ")
+        title = doc.partition("\n")[0]
         sees = re.search(r"^You will see:\s*(.*?)(\n\s*\n|\Z)", doc, re.DOTALL | re.MULTILINE)
-        lessons[number] = Lesson(number, path, title, " ".join(sees[1].split()) if sees else "")
+        sees = " ".join(sees[1].split()) if sees else ""
+        if language() != "en":  # the page has them in the reader's language, the docstring in English
+            title, sees = title_and_see(path.stem) or (title, sees)
+        lessons[number] = Lesson(number, path, title.removeprefix(f"{number}. "), sees)
     return lessons
 
 
@@ -360,6 +364,24 @@ def board(port: int = 6006) -> None:
             time.sleep(3600)
     except KeyboardInterrupt:
         typer.echo("\nTensorBoard has ended.")
+
+
+@app.command()
+def notes(
+    which: str = typer.Argument("", help="a lesson, as for lessons run; none shows the index"),
+    lang: str = typer.Option("", help="zh or en; else LESSONS_LANG, else the system's language"),
+) -> None:
+    """Read a lesson's note in the terminal."""
+    from rich.markdown import Markdown
+
+    if lang not in ("", *LANGUAGES):
+        raise CourseError(f"there are no notes in {lang!r}: choose {' or '.join(LANGUAGES)}")
+    names = [lesson.name for lesson in select_lessons([which], find_lessons())] if which else ["index"]
+    for name in names:
+        path = page_path(name, lang or language())
+        if not path.is_file():
+            raise CourseError(f"{name} has no note yet in {NOTES}")
+        console.print(Markdown(plain_page(path.read_text("utf-8"))))
 
 
 @app.command()

@@ -21,6 +21,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from lessons.course import course_dir, course_home
 from lessons.course.datasets import dataset_line
+from lessons.course.notes import language, page_path, plain_page
 
 # TensorBoard's tab for each kind of entry, by the plugin name in an event or the accumulator's own kind.
 TABS = {
@@ -30,6 +31,11 @@ TABS = {
     "histograms": "HISTOGRAMS",
     "text": "TEXT",
     "pr_curves": "PR CURVES",
+}
+
+LOOK_AT = {
+    "en": "In TensorBoard (lessons board, or: tensorboard --logdir {logs}), run {run} now shows:",
+    "zh": "在 TensorBoard 里（lessons board，或者 tensorboard --logdir {logs}），本次运行 {run} 有：",
 }
 
 
@@ -85,6 +91,9 @@ class RunWriter(SummaryWriter):
         self._save_card()
         print(f"data: {data}")
         super().__init__(str(self.folder))
+        note = page_path(self.lesson)
+        if note.is_file():  # pictures, curves and words in one window
+            self.add_text("note", plain_page(note.read_text("utf-8")))
 
     def __exit__(self, exc_type: type[BaseException] | None, *rest: object) -> None:
         status = {None: "ok", KeyboardInterrupt: "interrupted"}.get(exc_type, "failed")
@@ -98,9 +107,8 @@ class RunWriter(SummaryWriter):
         self._card["look_at"] = what_to_look_at(self.folder)
         self._save_card()
         if status == "ok":
-            logs = shlex.quote(str(course_dir("logs")))
-            print(f"\nIn TensorBoard (lessons board, or: tensorboard --logdir {logs})")
-            print(f"run {self.lesson}/{self.folder.name} now shows:")
+            logs, run = shlex.quote(str(course_dir("logs"))), f"{self.lesson}/{self.folder.name}"
+            print("\n" + LOOK_AT[language()].format(logs=logs, run=run))
             for line in self._card["look_at"]:
                 print(f"  {line}")
 

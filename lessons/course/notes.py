@@ -67,6 +67,13 @@ def title_and_see(lesson: str, lang: str | None = None) -> tuple[str, str] | Non
     return title, see
 
 
+def plain_page(markdown: str) -> str:
+    """A page for a terminal or TensorBoard: formulas as text, pictures as their words, answers unfolded."""
+    page = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"*\1*", plain_formulas(markdown))
+    page = re.sub(r"<summary>(.*?)</summary>", r"**\1**\n", page, flags=re.DOTALL)
+    return re.sub(r"</?details>", "", page)
+
+
 def plain_formulas(markdown: str) -> str:
     """A page whose ``$...$`` and ``$$...$$`` formulas are plain text, for where LaTeX is shown raw."""
 

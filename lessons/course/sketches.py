@@ -22,9 +22,8 @@ DRAWING_VERSION = 1  # raise it whenever the pictures change: stored ones are th
 SIDE = 32  # pixels along each side of a finished picture
 OVERSAMPLING = 4  # shapes are drawn this many times larger, then averaged down
 CANVAS = SIDE * OVERSAMPLING
-CONTRAST = (
-    1.9  # how far colours are spread away from middle grey: flat pictures leave plain SGD at 10 % for long
-)
+# How far colours are spread away from middle grey: flat pictures leave plain SGD at 10 % for long
+CONTRAST = 1.9
 MIDDLE_GREY = 110.0
 NOISE = 5.0  # largest change of one colour value by noise
 PROGRESS_EVERY = 256  # pictures between two calls of `progress`

@@ -17,13 +17,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-DRAWING_VERSION = 1  # raise it whenever the pictures change: stored ones are then drawn again
+DRAWING_VERSION = 2  # raise it whenever the pictures change: stored ones are then drawn again
 
 SIDE = 32  # pixels along each side of a finished picture
 OVERSAMPLING = 4  # shapes are drawn this many times larger, then averaged down
 CANVAS = SIDE * OVERSAMPLING
 # How far colours are spread away from middle grey: flat pictures leave plain SGD at 10 % for long
-CONTRAST = 1.9
+CONTRAST = 1.65
 MIDDLE_GREY = 110.0
 NOISE = 5.0  # largest change of one colour value by noise
 PROGRESS_EVERY = 256  # pictures between two calls of `progress`
@@ -40,7 +40,7 @@ TAIL_LAMP: Colour = (235, 45, 35)
 TONGUE: Colour = (235, 100, 115)
 GLASS = [(70, 105, 140), (50, 70, 95), (110, 150, 180)]
 PAINT = [(235, 65, 55), (245, 205, 60), (245, 140, 50), (85, 160, 240), (80, 195, 105), (238, 238, 238)]
-AIRLINER = [(242, 244, 248), (242, 244, 248), (205, 212, 222), (160, 200, 240), (95, 105, 125)]
+AIRLINER = [(242, 244, 248), (242, 244, 248), (205, 212, 222), (160, 200, 240), (52, 60, 82)]
 CAR_PAINT = [(238, 60, 50), (238, 60, 50), (250, 205, 60), (90, 165, 240), (190, 196, 205), (45, 55, 80)]
 HULL = [(225, 65, 55), (80, 135, 210), (70, 165, 140), (240, 160, 60), (205, 210, 215)]
 SAIL = [(250, 248, 240), (245, 230, 190), (240, 110, 80), (215, 230, 250)]
@@ -49,10 +49,10 @@ PLUMAGE = [(245, 140, 60), (100, 165, 245), (250, 215, 80), (240, 240, 240), (20
 BEAK = [(250, 175, 50), (235, 205, 90), (245, 110, 60)]
 CAT_FUR = [(238, 150, 70), (180, 180, 190), (245, 240, 232), (150, 145, 150), (48, 44, 52)]
 CAT_EYES = [(150, 210, 70), (240, 200, 60), (120, 195, 220)]
-DOG_FUR = [(232, 196, 140), (246, 236, 216), (205, 150, 95), (175, 120, 75), (80, 58, 45)]
-DEER_COAT = [(205, 130, 70), (190, 120, 65), (220, 160, 100)]
+DOG_FUR = [(235, 205, 155), (246, 236, 216), (200, 160, 115), (185, 180, 178), (60, 52, 50)]
+DEER_COAT = [(205, 130, 70), (190, 115, 60), (220, 160, 100), (160, 100, 60)]
 ANTLER = [(240, 220, 180), (215, 185, 140)]
-HORSE_COAT = [(185, 100, 55), (205, 130, 75), (220, 160, 100), (150, 90, 55), (75, 48, 38)]
+HORSE_COAT = [(185, 100, 55), (205, 130, 70), (220, 155, 90), (150, 90, 55), (80, 48, 36)]
 MANE = [(245, 225, 175), (60, 40, 32), (30, 26, 28)]
 FROG_SKIN = [(105, 195, 70), (150, 215, 85), (80, 165, 70), (185, 180, 80), (85, 190, 150)]
 FROG_IRIS = [(250, 215, 60), (240, 110, 50), (250, 245, 225)]
@@ -196,8 +196,8 @@ class Sketch:
 
     def place(self, canvas: ImageDraw.ImageDraw, rng: Random) -> None:
         """Draw the shapes on the canvas at a random place, size and proportion, half of the time mirrored."""
-        centre_x, centre_y = (CANVAS / 2 * (1 + rng.uniform(-0.14, 0.14)) for _ in range(2))
-        height = CANVAS / 2 * rng.uniform(0.86, 0.99)  # canvas pixels to a unit
+        centre_x, centre_y = (CANVAS / 2 * (1 + rng.uniform(-0.18, 0.18)) for _ in range(2))
+        height = CANVAS / 2 * rng.uniform(0.82, 0.98)  # canvas pixels to a unit
         width = height * rng.uniform(0.9, 1.1) * rng.choice((-1, 1))
         cos, sin = math.cos(math.radians(self.lean)), math.sin(math.radians(self.lean))
         for corners, colour in self.shapes:
@@ -508,13 +508,13 @@ def draw_dog(sketch: Sketch, rng: Random) -> None:
 
 
 def draw_deer(sketch: Sketch, rng: Random) -> None:
-    """A deer standing, leaping or facing us: slender, with a pale rump, and antlers or a doe's large ears."""
-    coat, pale = vary(rng, DEER_COAT), vary(rng, [CREAM])
-    stag = rng.random() < 0.6
+    """A deer standing or leaping, stag or doe, or a stag facing us: slender, pale rump, large ears."""
+    coat = vary(rng, DEER_COAT)
+    pale = blend(coat, CREAM, rng.uniform(0.4, 1.0))  # spots and belly show in some coats only
+    stag = rng.random() < 0.5
     view = pick(rng, standing=5, leaping=2, face=2)
     if view == "face":
-        if stag:
-            draw_antlers(sketch.part(0.0, -0.3), vary(rng, ANTLER), rng.uniform(0.4, 0.56))
+        draw_antlers(sketch.part(0.0, -0.3), vary(rng, ANTLER), rng.uniform(0.4, 0.56))
         sketch.trapezoid(coat, 0.3, 0.25, 1.0, 0.35)  # neck
         sketch.ellipse(pale, 0.0, 0.9, 0.2, 0.2)
         sketch.ellipse(coat, 0.5, -0.18, 0.3, 0.13, -20, pair=True)  # ears
@@ -559,7 +559,7 @@ def draw_horse(sketch: Sketch, rng: Random) -> None:
     """A horse standing, galloping or grazing, or its head: stout, with a mane and a long tail."""
     coat, mane = vary(rng, HORSE_COAT), vary(rng, MANE)
     muzzle = shade(coat, 0.7)
-    view = pick(rng, standing=4, galloping=3, grazing=2, head=2)
+    view = pick(rng, standing=4, galloping=3, grazing=1, head=2)
     if view == "head":
         sketch.polygon(coat, (-0.9, 1.0), (-0.3, -0.5), (0.1, -0.5), (0.2, 0.1), (0.1, 1.0))  # neck
         sketch.limb(coat, (-0.06, -0.4), (0.6, 0.38), 0.5, 0.32)
@@ -581,11 +581,11 @@ def draw_horse(sketch: Sketch, rng: Random) -> None:
     if rng.random() < 0.25:
         sketch.rectangle(vary(rng, PAINT), -0.24, -0.28, 0.08, 0.0)  # saddle cloth
     if view == "grazing":
-        sketch.limb(coat, (0.34, 0.0), (0.74, 0.36), 0.44, 0.28)  # neck
-        sketch.polygon(coat, (0.7, 0.24), (0.94, 0.1), (0.88, 0.34))  # ear
-        sketch.limb(coat, (0.74, 0.3), (0.86, 0.78), 0.3, 0.19)
-        sketch.ellipse(muzzle, 0.87, 0.8, 0.12, 0.1)
-        sketch.limb(mane, (0.3, -0.2), (0.78, 0.2), 0.2)
+        sketch.limb(coat, (0.34, -0.02), (0.84, 0.4), 0.4, 0.22)  # neck
+        sketch.limb(mane, (0.3, -0.2), (0.92, 0.3), 0.16)
+        sketch.polygon(coat, (0.8, 0.36), (0.98, 0.2), (0.94, 0.44))  # ear
+        sketch.limb(coat, (0.86, 0.34), (0.74, 0.82), 0.26, 0.17)
+        sketch.ellipse(muzzle, 0.73, 0.84, 0.11, 0.1)
         return
     head_x, head_y = rng.uniform(0.54, 0.64), rng.uniform(-0.62, -0.46)
     sketch.limb(coat, (0.28, 0.04), (head_x - 0.04, head_y + 0.05), 0.5, 0.3)  # neck

@@ -1,0 +1,486 @@
+"""The pages of the notes say what is so: their code runs, their output is real, both languages agree."""
+
+import ast
+import contextlib
+import importlib
+import inspect
+import io
+import re
+import shlex
+import sys
+import textwrap
+import types
+import warnings
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+import torch
+from torch import nn
+
+import lessons
+from lessons.course import cli, notes
+from lessons.notes import make_figures
+
+REPO = Path(__file__).resolve().parents[1]
+NAMES = sorted(path.stem for path in cli.LESSONS_DIR.glob("p[0-9][0-9]_*.py"))
+LANGUAGES = notes.LANGUAGES
+HEADINGS = {
+    "en": [
+        "After this lesson",
+        "The idea",
+        "The code",
+        "The formulas",
+        "In TensorBoard",
+        "What goes wrong here",
+        "Three questions",
+        "What changed since the last lesson",
+    ],
+    "zh": [
+        "学完这一课",
+        "核心想法",
+        "代码讲解",
+        "公式",
+        "在 TensorBoard 里看",
+        "常见错误",
+        "三个问题",
+        "和上一课相比",
+    ],
+}
+LINKS = {
+    "en": "[中文](../zh/{0}.md) · [All lessons](index.md) · [Glossary](glossary.md)"
+    " · Script: [{0}.py](../../{0}.py)",
+    "zh": "[English](../en/{0}.md) · [全部课程](index.md) · [术语表](glossary.md)"
+    " · 脚本：[{0}.py](../../{0}.py)",
+}
+KINDS = {"python", "python run", "text", "sh", "diff"}
+LATEX = {*notes.SYMBOLS, r"\frac", r"\text", r"\mathrm"}
+# What a machine translation says for kernel, pooling window, loss, optimizer, backpropagation, checkpoint,
+# data set, epoch and batch size. "丢失" alone may be right (a file is lost), as a loss it never is
+FORBIDDEN = (
+    "卷积内核",
+    "池化核",
+    "丢失函数",
+    "丢失值",
+    "训练丢失",
+    "测试丢失",
+    "优化程序",
+    "反向传递",
+    "检查站",
+)
+FORBIDDEN += ("资料集", "纪元", "批次大小")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+every_page = pytest.mark.parametrize(
+    ("lang", "name"), [(lang, name) for name in NAMES for lang in LANGUAGES], ids=lambda word: word
+)
+every_lesson = pytest.mark.parametrize("name", NAMES)
+
+
+# --- Reading a page
+
+
+class Block(NamedTuple):
+    """A fenced block: what stands behind the fence, its text, and the prose just before it."""
+
+    kind: str
+    text: str
+    before: str
+
+
+def page(lang: str, name: str) -> str:
+    path = notes.NOTES / lang / f"{name}.md"
+    assert path.is_file(), f"there is no page {lang}/{name}.md"
+    return path.read_text("utf-8")
+
+
+def blocks(markdown: str, kind: str | None = None) -> list[Block]:
+    """All fenced blocks, or those of one kind, in order."""
+    parts = re.split(r"^```(.*)\n((?:.*\n)*?)```[ \t]*$", markdown, flags=re.MULTILINE)
+    found = [Block(*group) for group in zip(parts[1::3], parts[2::3], parts[0::3], strict=False)]
+    return [block for block in found if kind in (None, block.kind)]
+
+
+def prose(markdown: str) -> str:
+    """The page without its fenced blocks."""
+    text = re.sub(r"^```.*\n(?:.*\n)*?```[ \t]*$", "", markdown, flags=re.MULTILINE)
+    assert "```" not in text, "a fence is not closed"
+    return text
+
+
+def formulas(markdown: str) -> tuple[list[str], list[str]]:
+    """The formulas on lines of their own, and those within a line."""
+    own, inline = [], []
+    for match in re.finditer(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", prose(markdown), re.DOTALL):
+        (own if match[1] else inline).append(" ".join((match[1] or match[2]).split()))
+    return own, inline
+
+
+def docstring(name: str) -> tuple[str, str]:
+    """The first line of a lesson's docstring and its "You will see:" text on one line."""
+    doc = ast.get_docstring(ast.parse((cli.LESSONS_DIR / f"{name}.py").read_bytes()))
+    return doc.partition("\n")[0], " ".join(doc.partition("You will see:")[2].split())
+
+
+def source(name: str) -> str:
+    return (cli.LESSONS_DIR / f"{name}.py").read_text("utf-8")
+
+
+# --- The set of pages, their frame and their headings
+
+
+def test_same_pages_in_both_languages():
+    pages = {lang: {path.stem for path in (notes.NOTES / lang).glob("*.md")} for lang in LANGUAGES}
+    assert pages["en"] == pages["zh"]
+    assert {*NAMES, "index", "glossary"} <= pages["en"]
+
+
+@every_page
+def test_frame(lang, name):
+    lines = page(lang, name).splitlines()
+    title, sees = docstring(name)
+    if lang == "en":
+        assert lines[0] == f"# {title}"
+        assert lines[2] == f"> **You will see:** {sees}"
+    else:
+        assert lines[0].startswith(f"# {int(name[1:3])}. ")
+        assert re.fullmatch(r"> \*\*你会看到：\*\* .+", lines[2])
+    assert lines[1] == lines[3] == lines[5] == ""
+    assert lines[4] == LINKS[lang].format(name)
+    assert notes.title_and_see(name, lang) is not None
+
+
+@every_page
+def test_headings(lang, name):
+    text = prose(page(lang, name))
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS[lang]
+    assert len(re.findall(r"^# ", text, re.MULTILINE)) == 1
+    questions = text.partition(f"## {HEADINGS[lang][6]}\n")[2].partition("\n## ")[0]
+    assert questions.count("<details>") == questions.count("</details>") == 3
+    assert len(re.findall(r"<summary>.+?</summary>", questions, re.DOTALL)) == 3
+
+
+@every_page
+def test_only_known_kinds_of_blocks(lang, name):
+    found = blocks(page(lang, name))
+    assert {block.kind for block in found} <= KINDS
+    for block, following in zip(found, [*found[1:], Block("", "", "")], strict=True):
+        if block.kind == "python run":
+            assert (following.kind, following.before.strip()) == ("text", ""), "text follows directly"
+    texts, runs = ([block for block in found if block.kind == kind] for kind in ("text", "python run"))
+    assert len(texts) == len(runs), "a text block is what a run block prints"
+
+
+@every_lesson
+def test_languages_have_the_same_code_and_formulas(name):
+    english, chinese = page("en", name), page("zh", name)
+    assert [block[:2] for block in blocks(english)] == [block[:2] for block in blocks(chinese)]
+    assert formulas(english)[0] == formulas(chinese)[0]
+    # within a sentence their order and number depend on the language
+    assert set(formulas(english)[1]) == set(formulas(chinese)[1])
+
+
+# --- Code
+
+
+def runs_of_lines(excerpt: str) -> list[list[str]]:
+    """The pieces of an excerpt between lines that are just ``...``, each dedented, blank edges off."""
+    pieces, lines = [], [[]]
+    for line in excerpt.splitlines():
+        if line.strip() == "...":
+            lines.append([])
+        else:
+            lines[-1].append(line)
+    for piece in lines:
+        text = textwrap.dedent("\n".join(piece)).strip("\n")
+        if text.strip():
+            pieces.append([line.rstrip() for line in text.splitlines()])
+    return pieces
+
+
+def stands_in(piece: list[str], text: str) -> bool:
+    """Whether the lines stand one below the other in the text, indented alike among themselves."""
+    lines = text.splitlines()
+    return any(
+        textwrap.dedent("\n".join(lines[start : start + len(piece)])).splitlines() == piece
+        for start in range(len(lines) - len(piece) + 1)
+        if lines[start].strip() == piece[0].strip()
+    )
+
+
+@every_page
+def test_excerpts_are_verbatim(lang, name):
+    excerpts = blocks(page(lang, name), "python")
+    assert excerpts, "a page shows code"
+    texts = (source(name), source("tudui"))
+    for excerpt in excerpts:
+        for piece in runs_of_lines(excerpt.text):
+            assert any(stands_in(piece, text) for text in texts), "not in the lesson:\n" + "\n".join(piece)
+
+
+def real_output(code: str) -> tuple[list[str], str]:
+    """Run a program: the lines of stdout, of its warnings and of its exception; and the exception's type."""
+    module = types.ModuleType("__main__")  # where a pickle of the program's classes looks for them
+    printed, raised = io.StringIO(), ""
+    warned_always, main_before = torch.is_warn_always_enabled(), sys.modules["__main__"]
+    with warnings.catch_warnings(record=True) as warned, torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("always")
+        torch.set_warn_always(True)  # some warnings come once a process only
+        sys.modules["__main__"] = module
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, "<page>", "exec"), module.__dict__)
+        except Exception as error:
+            raised = type(error).__name__
+            ending = f"{raised}: {error}"
+        finally:
+            sys.modules["__main__"] = main_before
+            torch.set_warn_always(warned_always)
+    lines = printed.getvalue().splitlines()
+    for warning in warned:
+        lines += f"{warning.category.__name__}: {warning.message}".splitlines()
+    return lines + (ending.splitlines() if raised else []), raised
+
+
+def first_missing(claimed: str, lines: list[str]) -> str | None:
+    """The first claimed line that does not come, in order, among the lines; ``...`` stands for anything."""
+    rest = iter(lines)
+    for claim in claimed.splitlines():
+        if claim.strip() in ("", "..."):
+            continue
+        pattern = re.compile(".*".join(re.escape(part) for part in claim.rstrip().split("...")))
+        if not any(pattern.fullmatch(line.rstrip()) for line in rest):
+            return claim
+    return None
+
+
+@every_page
+def test_programs_print_what_the_page_says(lang, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = blocks(page(lang, name))
+    for block, following in pairwise(found):
+        if block.kind == "python run":
+            lines, raised = real_output(block.text)
+            shown = f"of\n{block.text}\nwhich prints\n" + "\n".join(lines)
+            missing = first_missing(following.text, lines)
+            assert missing is None, f"not printed: {missing!r} {shown}"
+            said = [line for line in following.text.splitlines() if line.strip() not in ("", "...")]
+            assert not raised or any(line.startswith(f"{raised}:") for line in said), (
+                f"unsaid {raised} {shown}"
+            )
+    assert not list(tmp_path.iterdir()), "the programs of a page leave no files"
+
+
+@every_page
+def test_diff_is_true(lang, name):
+    number = NAMES.index(name)
+    now = {line.strip() for line in source(name).splitlines()}
+    before = {line.strip() for line in source(NAMES[number - 1]).splitlines()} if number else set()
+    found = blocks(page(lang, name), "diff")
+    assert found or not number, "a page says what has changed"
+    for line in "".join(block.text for block in found).splitlines():
+        lines = {"+": now, "-": before}.get(line[:1], now | before)
+        told = line[1:] if line[:1] in "+-" else line
+        assert told.strip() in (*lines, "", "..."), f"not in the file: {line}"
+
+
+# --- Links, shapes, formulas
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("name", [*NAMES, "index", "glossary"])
+def test_links_and_pictures_lead_somewhere(lang, name):
+    text = prose(page(lang, name))
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    for target in targets:
+        if not target.startswith(("http://", "https://", "#")):
+            path = notes.NOTES / lang / target.partition("#")[0]
+            assert path.exists(), f"a link to nowhere: {target}"
+    assert not re.search(r"!\[\s*\]", text), "a picture without words"
+    if name in NAMES:
+        assert f"../figures/{lang}/{name}.svg" in targets
+        assert f"../screenshots/{name}.png" in targets
+
+
+@every_page
+def test_shapes_are_the_lessons_own(lang, name):
+    markdown = page(lang, name)
+    places = [source(name), source("tudui"), (REPO / "tests" / f"test_{name}.py").read_text("utf-8")]
+    places += [block.text for block in blocks(markdown) if block.kind in ("python run", "text")]
+    known = re.sub(r"\s", "", "\n".join(places))
+    for shape in re.findall(r"(?<![a-zA-Z\d_])\((?:N|\d+)(?:, ?\d+)*,?\)", prose(markdown)):
+        shape = shape.replace(" ", "")  # Linear(1024, 64) is a call, which the pattern leaves out
+        if "," in shape:  # the lessons' batch is 64 pictures: what they write as N is 64 in a sentence
+            assert {shape, shape.replace("(64,", "(N,")} & set(re.findall(r"\([^()]*\)", known)), shape
+
+
+@every_page
+def test_formulas_can_be_shown_everywhere(lang, name):
+    text = prose(page(lang, name))
+    own, inline = formulas(text)
+    assert own, "a page has a formula"
+    for formula in own + inline:
+        commands = set(re.findall(r"\\(?:[a-zA-Z]+|.)", formula))
+        assert commands <= LATEX, f"not for the terminal: {commands - LATEX} in {formula}"
+        plain = notes.plain_formulas(f"${formula}$")
+        assert not re.search(r"[\\${}]", plain), f"{formula} becomes {plain}"
+    assert "$" not in re.sub(r"\$\$.+?\$\$|\$[^$\n]+\$", "", text, flags=re.DOTALL), "a dollar on its own"
+    # Code within a line may hold a backslash of its own, but no dollar, which would open a formula
+    assert not [code for code in re.findall(r"`[^`\n]+`", text) if "$" in code]
+    plain = notes.plain_formulas(re.sub(r"`[^`\n]+`", "", text))
+    assert not re.search(r"[\\$]", plain)
+
+
+# --- The glossary and the words
+
+
+def glossary(lang: str) -> list[tuple[str, str]]:
+    """(English term, Chinese term) of each row; which comes first depends on the page's language."""
+    rows = []
+    for line in page(lang, "glossary").splitlines():
+        cells = [
+            cell.strip().replace("`", "").replace("*", "") for cell in line.strip().strip("|").split("|")
+        ]
+        if line.lstrip().startswith("|") and len(cells) > 1 and not set(cells[0]) <= set("-: "):
+            first, second = cells[:2]
+            if bool(CHINESE.search(first)) != bool(CHINESE.search(second)):
+                rows.append((second, first) if CHINESE.search(first) else (first, second))
+    return rows
+
+
+def test_glossary_has_the_same_rows():
+    english, chinese = (glossary(lang) for lang in LANGUAGES)
+    assert len(english) > 20
+    assert len({term for term, _ in english}) == len(english), "a term comes twice"
+    # the heading row's own words may differ
+    assert sorted(english[1:]) == sorted(chinese[1:]) or sorted(english) == sorted(chinese)
+
+
+def test_glossary_terms_are_used():
+    pages = "".join(page("zh", name) for name in NAMES)
+    header, *rows = glossary("zh")
+    unused = []
+    for _, term in rows:
+        spellings = [word.strip() for word in re.split(r"[/、，（）()；;]", term) if CHINESE.search(word)]
+        if not any(word in pages for word in spellings):
+            unused.append(term)
+    assert not unused, f"in the glossary below {header}, on no page"
+
+
+@pytest.mark.parametrize("name", [*NAMES, "index"])
+def test_chinese_keeps_to_the_terms(name):
+    text = page("zh", name)
+    assert [word for word in FORBIDDEN if word in text] == []
+    assert len(CHINESE.findall(prose(text))) > 100, "this is no Chinese page"
+
+
+@every_lesson
+def test_english_pages_are_english(name):
+    lines = page("en", name).splitlines()
+    assert not [line for line in lines[:4] + lines[5:] if CHINESE.search(line)]
+
+
+# --- Figures and screenshots
+
+
+def test_figures_are_the_ones_that_the_script_draws():
+    figures = make_figures.figures()
+    expected = {f"{lang}/{name}.svg" for lang in LANGUAGES for name in NAMES}
+    on_disk = {
+        path.relative_to(make_figures.FIGURES).as_posix() for path in make_figures.FIGURES.rglob("*.svg")
+    }
+    assert set(figures) == on_disk == expected
+    for name, svg in figures.items():
+        stored = (make_figures.FIGURES / name).read_bytes()
+        assert stored == svg.encode(), f"{name}: run python lessons/notes/make_figures.py again"
+        assert len(stored) < 60_000
+        root = ElementTree.fromstring(svg)
+        assert root.get("viewBox")
+        assert root.findall(".//{http://www.w3.org/2000/svg}text"), "words are text, not outlines"
+        assert root.findtext("{http://www.w3.org/2000/svg}title")
+        assert bool(CHINESE.search("".join(root.itertext()))) == name.startswith("zh/")
+
+
+@every_lesson
+def test_screenshots(name):
+    path = notes.NOTES / "screenshots" / f"{name}.png"
+    assert path.is_file()
+    content = path.read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    assert 5_000 < len(content) < 150_000
+
+
+# --- The commands
+
+
+def commands() -> list[str]:
+    """Each command of the pages and the README, once."""
+    paths = [REPO / "README.md", *sorted(notes.NOTES.glob("*/*.md"))]
+    lines = [
+        line.strip()
+        for path in paths
+        for block in blocks(path.read_text("utf-8"), "sh")
+        for line in block.text.splitlines()
+    ]
+    return list(dict.fromkeys(" ".join(shlex.split(line, comments=True)) for line in lines if line))
+
+
+class SmallVGG(nn.Module):
+    """Where VGG16 would take seconds: the same parts and sizes of answers, hardly any weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Flatten()
+        middle = [nn.Identity() for _ in range(5)]
+        self.classifier = nn.Sequential(nn.Linear(3 * 32 * 32, 4096), *middle, nn.Linear(4096, 1000))
+
+    def forward(self, imgs: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.features(imgs))
+
+
+@pytest.fixture
+def quick(small_pictures, tmp_path, monkeypatch):
+    """Each lesson on 300 small pictures, one epoch or two steps unless the command says more."""
+    monkeypatch.setenv("LESSONS_HOME", str(tmp_path))
+    for name in NAMES:
+        main = importlib.import_module(f"lessons.{name}").main
+        small = {"dataset": str(small_pictures), "epochs": 1, "steps": 2}
+        defaults = {
+            key: small.get(key, parameter.default)
+            for key, parameter in inspect.signature(main).parameters.items()
+        }
+        monkeypatch.setattr(main, "__defaults__", tuple(defaults.values()))
+    seconds = {"build, load_state_dict": 1.0, "meta, mmap, assign": 0.1}
+    monkeypatch.setattr(lessons.p07_save_load, "save_and_load_vgg16", lambda folder: seconds)
+    monkeypatch.setattr(lessons.p06_pretrained, "build_vgg16", lambda: (SmallVGG(), False))
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands(command, quick, small_pictures, monkeypatch, capsys):
+    program, *words = command.split()
+    for index, word in enumerate(words[:-1]):
+        if word == "--dataset":  # a learner has cifar10, or a folder, and the tests have this one
+            words[index + 1] = str(small_pictures)
+    if program == "python":
+        # As the script's last line does it; in this process, since importing torch anew takes seconds
+        script = Path(words.pop(0))
+        assert script.parent == Path("lessons") and script.stem in NAMES
+        assert source(script.stem).endswith('\n\nif __name__ == "__main__":\n    command_line(main)\n')
+        lesson_main = importlib.import_module(f"lessons.{script.stem}").main
+        monkeypatch.setattr(sys, "argv", [str(script), *words])
+        with pytest.raises(SystemExit) as end:
+            cli.command_line(lesson_main)
+    else:
+        assert program == "lessons"
+        if words[:1] in (["board"], ["download"]):  # one never ends, the other would download
+            words.append("--help")
+        if words[:1] == ["clean"]:
+            words.append("--yes")
+        monkeypatch.setattr(sys, "argv", ["lessons", *words])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    told = capsys.readouterr()
+    assert (end.value.code or 0) == 0, told.err
+    assert told.out

@@ -53,9 +53,8 @@ def evaluate(model: nn.Module, dataloader: DataLoader, loss_fn: nn.Module) -> tu
     total_loss, correct = 0.0, 0
     for imgs, targets in dataloader:
         outputs = model(imgs)  # (N, 10)
-        total_loss += loss_fn(outputs, targets).item() * len(
-            imgs
-        )  # a mean times N: the last batch is smaller
+        mean_loss = loss_fn(outputs, targets).item()
+        total_loss += mean_loss * len(imgs)  # a mean times N: the last batch may be smaller
         correct += (outputs.argmax(dim=1) == targets).sum().item()  # the class with the highest score
     model.train()
     pictures = len(dataloader.dataset)

@@ -18,10 +18,10 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 from rich import box
@@ -30,12 +30,13 @@ from rich.table import Table
 from rich.text import Text
 
 from lessons.course import CourseError, course_dir, course_home, torch_home
+from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page, title_and_see
 
 LESSONS_DIR = Path(__file__).resolve().parents[1]  # the package that holds the lessons
-VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # VGG16_Weights.IMAGENET1K_V1.url
+VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
 VGG16_BYTES = 553_433_881
-INTERRUPTED = 130  # the exit code after Ctrl-C
-# What typer raises for a wrong command line. Only click, which newer typers do without, has a public name for it.
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
+# What typer raises for a wrong word on the command line. It has no public name in typer; it had one in click.
 UsageError = typer.BadParameter.__base__
 
 # What the lessons' options mean, by parameter name.
@@ -43,25 +44,24 @@ HELP = {
     "dataset": "sketch10, cifar10, or a folder with train/<class>/* and test/<class>/*",
     "seed": "fixes all random numbers: the same seed, the same result on this machine",
     "epochs": "how often the network sees every training picture",
-    "steps": "how many batches are worked through",
+    "steps": "how many batches it works through",
     "batch_size": "pictures in a batch",
     "learning_rate": "how far the optimizer moves the weights at each step",
-    "num_workers": "processes that prepare batches; 0: none beside this one",
+    "num_workers": "processes that prepare batches; 0 does it in this one",
     "pictures_per_class": "training pictures of each class",
     "device": "cpu, cuda, mps, ...; chosen by itself when not given",
-    "image": "a picture of your own; may be repeated",
+    "image": "a picture of your own; give it again for more",
 }
-# What `lessons clean` can empty: the word for it, the folder in the course folder, and what lies there.
-CLEANABLE = {
+# Each folder of the course folder, by the word for it: what lies there, for `lessons clean`.
+FOLDERS = {
     "logs": ("logs", "the curves and pictures of your runs"),
-    "models": ("models_saved", "saved networks and downloaded weights"),
-    "data": ("data", "drawn and downloaded pictures, and what you put there"),
+    "models": ("models_saved", "networks that lessons saved, and downloaded weights"),
+    "data": ("data", "Sketch10 (drawn again when needed), downloads, and what you put there"),
 }
 
-# No markup: a result such as "[b] 3" is text. rich leaves out colours by itself where there is no terminal.
+# No markup: a result such as "[a] 3" is text. Rich leaves colours out by itself when this is no terminal.
 console = Console(markup=False, highlight=False, emoji=False)
-TYPER_SETTINGS = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
-app = typer.Typer(**TYPER_SETTINGS)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def main() -> None:
@@ -70,18 +70,18 @@ def main() -> None:
 
 
 def command_line(main: Callable[..., Any]) -> None:
-    """Run a lesson's ``main`` as a command: its parameters are the options. Ends the process."""
+    """Run a lesson's ``main`` as a command; its parameters are the options. Ends the process."""
 
-    def run_main() -> None:
+    def run() -> None:
         options = parse_options(main)
         if options is not None:
             main(**options)
 
-    sys.exit(exit_code(run_main))
+    sys.exit(exit_code(run))
 
 
 def exit_code(work: Callable[[], int | None]) -> int:
-    """Do the work and return its exit code; what a learner can cause becomes one line, not a traceback."""
+    """Do the work and return the exit code; what a learner can cause becomes one line, not a traceback."""
     try:
         code = work() or 0
     except (CourseError, UsageError) as error:
@@ -90,7 +90,7 @@ def exit_code(work: Callable[[], int | None]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:
-        typer.echo("Stopped.", err=True)
+        typer.secho("Stopped.", err=True)
     return code
 
 
@@ -103,10 +103,10 @@ def complain(error: Exception) -> None:
 def parse_options(
     main: Callable[..., Any], args: list[str] | None = None, prog_name: str | None = None
 ) -> dict[str, Any] | None:
-    """The arguments for ``main`` from ``args``, by default this process's; None when ``--help`` was answered.
+    """The arguments for ``main`` from a command line, by default this process's; None after ``--help``.
 
-    Apart from the call, so that nothing has run when the last word is wrong, and so that typer does not handle
-    what ``main`` raises.
+    Parsed apart from the call, so that nothing runs when a later word is wrong, and so that what ``main``
+    raises is not taken for the parser's.
     """
 
     @functools.wraps(main)
@@ -114,365 +114,401 @@ def parse_options(
         return given
 
     signature = inspect.signature(main)
-    with_help = [
-        parameter.replace(default=typer.Option(parameter.default, help=HELP[name]))
-        if name in HELP
-        else parameter
-        for name, parameter in signature.parameters.items()
-    ]
-    options.__signature__ = signature.replace(parameters=with_help)
+    options.__signature__ = signature.replace(
+        parameters=[
+            parameter.replace(default=typer.Option(parameter.default, help=HELP[name]))
+            if name in HELP
+            else parameter
+            for name, parameter in signature.parameters.items()
+        ]
+    )
     doc = inspect.getdoc(inspect.getmodule(main)) or ""
-    command = typer.Typer(**TYPER_SETTINGS)
-    # A line with only \b keeps typer from joining the lines of an indented paragraph, such as an example.
-    command.command(help=re.sub(r"\n\n(?=[ \t])", "\n\n\b\n", doc))(options)
+    command = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    # "\b" alone on a line keeps typer from joining the lines of an indented paragraph, such as an example.
+    command.command(help=re.sub(r"\n\n(?=\s)", "\n\n\b\n", doc))(options)
     given = command(args, prog_name=prog_name, standalone_mode=False)
     return given if isinstance(given, dict) else None
 
 
 class Lesson(NamedTuple):
-    """A lesson's number, the stem of its file, and what its docstring says."""
+    """A lesson's file, and what its docstring says."""
 
     number: int
-    name: str
+    path: Path
     title: str
     sees: str
 
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
 
 def find_lessons() -> dict[int, Lesson]:
-    """The lessons by number, in order."""
+    """The lessons by number, in order. Reads their docstrings without importing them."""
     lessons = {}
     for path in sorted(LESSONS_DIR.glob("p[0-9][0-9]_*.py")):
         number = int(path.stem[1:3])
         try:
             doc = ast.get_docstring(ast.parse(path.read_bytes())) or ""
-        except (SyntaxError, ValueError) as error:  # the learner is in the middle of changing it
-            doc = f"{path.stem}\n\nYou will see: nothing yet, this file is no Python at present: {error}"
-        title = doc.partition("\n")[0].removeprefix(f"{number}. ")
-        sees = re.search(r"^You will see:(.*?)(?:\n\s*\n|\Z)", doc, re.DOTALL | re.MULTILINE)
-        lessons[number] = Lesson(number, path.stem, title, " ".join(sees[1].split()) if sees else "")
+        except (SyntaxError, ValueError) as error:  # a lesson that the learner is just changing
+            doc = f"{path.stem}\n\nYou will see: this file is no Python at the moment ({error})"
+        title = doc.partition("\n")[0]
+        sees = re.search(r"^You will see:\s*(.*?)(\n\s*\n|\Z)", doc, re.DOTALL | re.MULTILINE)
+        sees = " ".join(sees[1].split()) if sees else ""
+        if language() != "en":  # the page has them in the reader's language, the docstring in English
+            title, sees = title_and_see(path.stem) or (title, sees)
+        lessons[number] = Lesson(number, path, title.removeprefix(f"{number}. "), sees)
     return lessons
 
 
 def last_run(lesson: Lesson) -> tuple[Path | None, dict[str, Any]]:
-    """The newest run folder of a lesson and its card, the contents of run.json; (None, {}) without any."""
-    cards = course_home().glob(f"logs/{lesson.name}/*/run.json")
-    for path in sorted(cards, key=os.path.getmtime, reverse=True):
+    """The newest run folder of a lesson and its card; (None, {}) before the first run."""
+    for path in sorted(
+        course_home().glob(f"logs/{lesson.name}/*/run.json"), key=os.path.getmtime, reverse=True
+    ):
         try:
             return path.parent, json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):  # half written when the power went: the run before it is the last one
+        except (OSError, ValueError):  # half written by a run that was killed: the one before it
             continue
     return None, {}
 
 
 @app.callback(invoke_without_command=True)
 def overview(ctx: typer.Context) -> None:
-    """A course on convolutional networks in PyTorch. Without a command: the lessons, and how far you are."""
+    """A course on convolutional networks in PyTorch. Without a command: the lessons, and where you are."""
     if ctx.invoked_subcommand is not None:
         return
+    lessons = find_lessons()
     table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("", justify="right")
-    table.add_column("lesson", style="bold", ratio=3)
+    table.add_column("", justify="right", style="bold")
+    table.add_column("lesson", ratio=3)
     table.add_column("you will see", ratio=4)
     table.add_column("last run", ratio=3)
-    todo = []
-    for lesson in find_lessons().values():
+    following = None
+    for lesson in lessons.values():
         _, card = last_run(lesson)
-        if card.get("status") != "ok":
-            todo.append(lesson.number)
+        if card.get("status") != "ok" and following is None:
+            following = lesson.number
         table.add_row(str(lesson.number), lesson.title, lesson.sees, run_summary(card))
     console.print(table)
-    typer.echo(f"Next: lessons run {todo[0] if todo else 1}  (lessons run: all, in order)")
-    typer.echo("Then: lessons board  (the runs in TensorBoard); more: lessons --help")
+    typer.echo(f"next:  lessons run {following or 'all'}      (or: lessons run, for all of them in order)")
+    typer.echo("then:  lessons board      shows the results in TensorBoard; lessons --help has more")
 
 
 def run_summary(card: dict[str, Any]) -> Text:
-    """``24 Nov 14:03 ok``, and the result below."""
+    """``24 Nov 14:03 ok``, and the result below it."""
     if not card:
         return Text("-")
-    started = datetime.fromisoformat(card["started"])
-    colour = {"ok": "green", "running": "yellow"}.get(card["status"], "red")
-    result = f"\n{card['result']}" if card["result"] else ""
-    return Text.assemble(f"{started:%d %b %H:%M} ", (card["status"], colour), result)
+    status = card["status"]
+    colour = {"ok": "green", "running": "yellow"}.get(status, "red")
+    when = f"{datetime.fromisoformat(card['started']):%d %b %H:%M}"
+    return Text.assemble(f"{when} ", (status, colour), f"\n{card['result']}" if card["result"] else "")
 
 
 def select_lessons(words: list[str], lessons: dict[int, Lesson]) -> list[Lesson]:
-    """The lessons that the words name, in the order of the course; all when there are no words.
+    """The lessons that the words name, in the order of the course.
 
-    A word is ``all``, a number (``5``, ``p05``), a range (``3-5``), a lesson's name or file, or several of
-    these with commas between them. CourseError for one that names no lesson.
+    A word is ``all``, a number (``5``, ``p05``), a range (``3-5``), a name (``p05_loss_optim``, also with
+    folder and ``.py``), or several of these with commas between them.
+
+    Raises:
+        CourseError: for a word that names no lesson.
     """
+    by_name = {lesson.name: number for number, lesson in lessons.items()}
     chosen: set[int] = set()
-    for word in re.findall("[^,]+", ",".join(words)) or ["all"]:
+    for word in ",".join(words or ["all"]).split(","):
+        numbers = re.fullmatch(r"p?([0-9]+)(?:-p?([0-9]+))?", word)
         if word == "all":
-            found = set(lessons)
-        elif numbers := re.fullmatch("p?([0-9]+)(?:-p?([0-9]+))?", word):
+            named = set(lessons)
+        elif numbers:
             first, last = int(numbers[1]), int(numbers[2] or numbers[1])
-            both_exist = {first, last} <= lessons.keys()
-            found = {number for number in lessons if both_exist and first <= number <= last}
+            named = set(range(first, last + 1))
         else:
-            found = {number for number, lesson in lessons.items() if lesson.name == Path(word).stem}
-        if not found:
-            known = ", ".join(f"{lesson.number} ({lesson.name})" for lesson in lessons.values())
-            raise CourseError(f"{word!r} names no lesson; there are {known}.")
-        chosen |= found
+            named = {by_name.get(Path(word).stem, -1)}
+        if not named or not named <= lessons.keys():
+            known = ", ".join(lesson.name for lesson in lessons.values())
+            raise CourseError(f"there is no lesson {word!r}; there are {known}")
+        chosen |= named
     return [lessons[number] for number in sorted(chosen)]
 
 
-def import_main(lesson: Lesson) -> Callable[..., Any]:
-    """The ``main`` of a lesson. This is where torch is imported."""
-    return importlib.import_module(f"{LESSONS_DIR.name}.{lesson.name}").main
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def run(ctx: typer.Context) -> int:
+    """Run lessons, in order, in one process.
 
-
-@app.command(context_settings={"ignore_unknown_options": True})
-def run(
-    ctx: typer.Context,
-    which: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[WHICH]...", help="all, 5, p05, p05_loss_optim, 3-5 or 1,4; by default all"),
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help=HELP["dataset"])] = None,
-    seed: Annotated[int | None, typer.Option(help=HELP["seed"])] = None,
-    show_help: Annotated[
-        bool, typer.Option("--help", help="Show this; after one lesson, what it teaches and its options.")
-    ] = False,
-) -> int:
-    """Run lessons in one process, in order.
-
-    After exactly one lesson, its own options may follow: lessons run 5 --epochs 3
+    lessons run [all|5|p05|3-5] [--dataset NAME] [--seed N]. One lesson alone takes its own options too:
+    lessons run 5 --epochs 3; lessons run 5 --help lists them.
     """
-    # typer leaves the options that it does not know among the words: they are the lesson's own.
-    words = which or []
-    options_from = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
-    own = words[options_from:] + ["--help"] * show_help
-    if own == ["--help"] and not words:
+    words = list(ctx.args)
+    split = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
+    words, options = words[:split], words[split:]
+    if options == ["--help"] and not words:
         typer.echo(ctx.get_help())
         return 0
-    chosen = select_lessons(words[:options_from], find_lessons())
-    if own:
-        if len(chosen) > 1:
-            raise CourseError(f"{own[0]} needs exactly one lesson before it, as in: lessons run 5 {own[0]}")
-        # Looked at before anything runs: a wrong option is refused, --help answered.
-        if parse_options(import_main(chosen[0]), own, f"lessons run {chosen[0].number}") is None:
-            return 0
-    common = {"dataset": dataset, "seed": seed}
-    return run_lessons(chosen, own, {name: value for name, value in common.items() if value is not None})
+    chosen = select_lessons(words, find_lessons())
 
-
-def run_lessons(chosen: list[Lesson], own: list[str], common: dict[str, Any]) -> int:
-    """Run the lessons, going on after one that fails, and end with a table. Returns the exit code.
-
-    Args:
-        chosen: the lessons.
-        own: command-line options for each of them.
-        common: arguments for those that have such parameters.
-    """
-    table = Table("lesson", "seconds", "run folder", "to look at in TensorBoard", box=box.SIMPLE, pad_edge=False)
-    start, code = time.perf_counter(), 0
+    # Import and parse everything first, so that a wrong word is told before anything runs
+    planned = []
     for lesson in chosen:
-        console.rule(f"{lesson.number}. {lesson.title}")
-        lesson_start, (folder_before, _) = time.perf_counter(), last_run(lesson)
-        status = "ok"
-        try:
-            main = import_main(lesson)
-            parameters = inspect.signature(main).parameters
-            for name in common.keys() - parameters:
-                typer.echo(f"(this lesson takes no --{name})")
-            shared = {name: value for name, value in common.items() if name in parameters}
-            main(**parse_options(main, own) | shared)
-        except CourseError as error:
-            complain(error)
-            status, code = "failed", 2 if len(chosen) == 1 else 1
-        except KeyboardInterrupt:
-            status, code = "stopped", INTERRUPTED
-        except (Exception, SystemExit):
-            traceback.print_exc()
-            status, code = "failed", 1
-        seconds = f"{time.perf_counter() - lesson_start:.1f}"
-        folder, card = last_run(lesson)
-        made_a_run = folder is not None and folder != folder_before
-        table.add_row(
-            lesson.name,
-            seconds if status == "ok" else Text(f"{seconds}\n{status}", "red"),
-            # On two lines: the path in one piece would leave the last column no room in 80 columns.
-            f"{folder.parent.relative_to(course_home())}{os.sep}\n{folder.name}" if made_a_run else "-",
-            "\n".join(card["look_at"]) if made_a_run else "-",
-        )
-        if code == INTERRUPTED:
-            break
-    console.print(table)
-    typer.echo(f"{time.perf_counter() - start:.1f} s in all. lessons board shows the runs in TensorBoard.")
-    return code
+        lesson_main = importlib.import_module(f"lessons.{lesson.name}").main
+        arguments = parse_options(lesson_main, shared_options(lesson_main, options, len(chosen)), lesson.name)
+        if arguments is None:  # --help
+            return 0
+        planned.append((lesson, lesson_main, arguments))
+
+    rows, failures = [], []
+    start = time.perf_counter()
+    try:
+        for lesson, lesson_main, arguments in planned:
+            console.rule(f"{lesson.number}. {lesson.title}")
+            before = time.perf_counter()
+            try:
+                lesson_main(**arguments)
+                status = "ok"
+            except CourseError as error:
+                complain(error)
+                status = "wrong input"
+            except Exception:  # the learner's own change: the usual traceback, then on with the next lesson
+                traceback.print_exc()
+                status = "failed"
+            if status != "ok":
+                failures.append(status)
+            rows.append((lesson, status, time.perf_counter() - before))
+    except KeyboardInterrupt:
+        rows.append((lesson, "interrupted", time.perf_counter() - before))
+        return INTERRUPTED
+    finally:
+        show_runs(rows, time.perf_counter() - start)
+    return 0 if not failures else 2 if failures == ["wrong input"] and len(chosen) == 1 else 1
+
+
+def shared_options(lesson_main: Callable[..., Any], options: list[str], lessons_chosen: int) -> list[str]:
+    """The words behind the lessons' names that go to this lesson.
+
+    All of them for a lesson alone. Several lessons share ``--dataset`` and ``--seed``, each where it has it.
+
+    Raises:
+        CourseError: for another option when several lessons are to run.
+    """
+    if lessons_chosen == 1:
+        return options
+    known = inspect.signature(lesson_main).parameters
+    passed = []
+    words = iter(options)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in ("--dataset", "--seed"):
+            raise CourseError(
+                f"{word!r} is an option of single lessons: name one, as in lessons run 5 {word}"
+            )
+        value = value if equals else next(words, None)
+        if value is None:
+            raise CourseError(f"{name} wants a value")
+        if name[2:] in known:
+            passed += [name, value]
+    return passed
+
+
+def show_runs(rows: list[tuple[Lesson, str, float]], seconds: float) -> None:
+    """The table at the end of a run: what it took, where it lies, what to look at."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading, ratio in (("lesson", 2), ("seconds", None), ("run folder", 4), ("in TensorBoard", 5)):
+        table.add_column(heading, ratio=ratio, overflow="fold", justify="right" if ratio is None else "left")
+    for lesson, status, took in rows:
+        folder, card = last_run(lesson) if status == "ok" else (None, {})
+        where = str(folder.relative_to(course_home())) if folder else status
+        look_at = "\n".join(" ".join(line.split()) for line in card.get("look_at", []))
+        table.add_row(lesson.name, f"{took:.1f}", where, look_at)
+    if any(status == "ok" for _, status, _ in rows):
+        console.print(table)
+        typer.echo(f"{seconds:.0f} s in all. See it: lessons board")
 
 
 @app.command()
-def board(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="another is taken when it is in use")] = 6006,
-) -> None:
-    """Show the runs in TensorBoard, on this machine only, until Ctrl-C."""
-    try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-        from tensorboard import program
+def board(port: int = 6006) -> None:
+    """Show the logs in TensorBoard.
 
-        def serve(wsgi_app: Callable[..., Any], flags: Any) -> program.TensorBoardServer:
-            # TensorBoard looks for a free port by itself, but only when none was asked for.
-            try:
-                return program.WerkzeugServer(wsgi_app, flags)
-            except program.TensorBoardPortInUseError:
-                typer.echo(f"Port {flags.port} is in use: taking another one.")
-                flags.port = None
-                return program.create_port_scanning_werkzeug_server(wsgi_app, flags)
+    On this machine alone (127.0.0.1), until Ctrl-C; on another port when the port is taken.
+    """
+    import logging
 
-        logs = course_dir("logs")
-        if not any(logs.glob("*/*/run.json")):
-            typer.echo("No runs yet: lessons run 1 makes the first; then reload the page.")
-        # By itself TensorBoard keeps only 10 of a run's pictures under each name.
-        options = ["--logdir", str(logs), "--samples_per_plugin", "images=200"]
-        # load_fast wants a server written in Rust, which is not there on all systems.
-        local = ["--host", "127.0.0.1", "--port", str(port), "--load_fast", "false"]
-        tensorboard = program.TensorBoard(server_class=serve)
-        tensorboard.configure(argv=[None, *options, *local])
+    from tensorboard import program
+
+    logs = course_dir("logs")
+    if not any(logs.glob("*/*/run.json")):
+        typer.echo("There are no runs yet: lessons run 1, in another terminal, makes one.")
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)
+    # 200 pictures a tag instead of 10, so that no logged step is missing. The fast loader would be a process
+    # of its own, which cannot show what the samples setting asks for.
+    options = ["--load_fast", "false", "--samples_per_plugin", "images=200,text=50"]
+    for attempt in (port, 0):  # 0: any free port
+        server = program.TensorBoard()
+        server.configure(
+            argv=[None, "--logdir", str(logs), "--host", "127.0.0.1", "--port", str(attempt), *options]
+        )
         try:
-            address = tensorboard.launch()
-        except program.TensorBoardServerException as error:
-            raise CourseError(error.msg) from error
-        typer.echo(f"TensorBoard: {address}  (Ctrl-C ends it)")
-        typer.echo(f"The same by hand: {shlex.join(['tensorboard', *options])}")
+            address = server.launch()
+            break
+        except program.TensorBoardServerException:
+            typer.echo(f"Port {port} is taken; taking another one.")
+    else:
+        raise CourseError("TensorBoard could not start on any port of 127.0.0.1")
+    typer.echo(f"TensorBoard: {address}   (Ctrl-C ends it)")
+    typer.echo(f"The same by hand: tensorboard --logdir {shlex.quote(str(logs))}")
+    sys.stdout.flush()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    try:
         while True:
-            time.sleep(1)  # TensorBoard serves in a thread of its own
+            time.sleep(3600)
     except KeyboardInterrupt:
-        typer.echo("TensorBoard has ended.")
+        typer.echo("\nTensorBoard has ended.")
+
+
+@app.command()
+def notes(
+    which: str = typer.Argument("", help="a lesson, as for lessons run; none shows the index"),
+    lang: str = typer.Option("", help="zh or en; else LESSONS_LANG, else the system's language"),
+) -> None:
+    """Read a lesson's note in the terminal."""
+    from rich.markdown import Markdown
+
+    if lang not in ("", *LANGUAGES):
+        raise CourseError(f"there are no notes in {lang!r}: choose {' or '.join(LANGUAGES)}")
+    names = [lesson.name for lesson in select_lessons([which], find_lessons())] if which else ["index"]
+    for name in names:
+        path = page_path(name, lang or language())
+        if not path.is_file():
+            raise CourseError(f"{name} has no note yet in {NOTES}")
+        console.print(Markdown(plain_page(path.read_text("utf-8"))))
 
 
 @app.command()
 def doctor() -> int:
-    """Look at Python, the libraries, the device, the disk, the data sets and the weights."""
-    code = 0
-    for state, what, finding in diagnoses():
-        colour = {"ok": "green", "note": "yellow"}.get(state, "red")
-        typer.echo(f"{typer.style(f'{state:<6}', colour)}  {what:<13}  {finding}")
-        if state == "broken":
-            code = 1
-    return code
+    """Check what the course needs; says what to do."""
+    broken = 0
 
+    def line(good: bool | None, name: str, told: str) -> None:
+        nonlocal broken
+        broken += good is False
+        mark = {True: typer.style("ok  ", fg="green"), None: "-   ", False: typer.style("mend", fg="red")}[
+            good
+        ]
+        typer.echo(f"{mark} {name:<13} {told}")
 
-def diagnoses() -> Iterator[tuple[str, str, str]]:
-    """Each thing the course needs: ``ok``, ``note`` or ``broken``; its name; what was found or what to do."""
-    from importlib.metadata import version
-
-    python = sys.version.split()[0]
-    yield "ok" if sys.version_info >= (3, 10) else "broken", "Python", f"{python} in {sys.prefix} (3.10 or newer)"
+    version = ".".join(map(str, sys.version_info[:3]))
+    line(sys.version_info >= (3, 10), "Python", f"{version} at {sys.executable}")
     modules = {}
-    for package, module in (
-        ("torch", "torch"),
-        ("torchvision", "torchvision"),
-        ("tensorboard", "torch.utils.tensorboard"),
-    ):
+    for name in ("torch", "torchvision", "tensorboard"):
         try:
-            modules[package] = importlib.import_module(module)
-            yield "ok", package, version(package)
-        except Exception as error:  # ImportError, but also OSError or RuntimeError for libraries that do not fit
-            advice = "install the course again: pip install --force-reinstall -e ."
-            if "torchvision::nms" in str(error):
-                advice = (
-                    "torch and torchvision do not belong together (versions, or a CPU build beside a CUDA build): "
-                    "install both in one go: pip install --force-reinstall torch torchvision"
-                )
-            yield "broken", package, f"{type(error).__name__}: {error}; {advice}"
+            modules[name] = importlib.import_module(name)
+            line(True, name, modules[name].__version__)
+        except Exception as error:  # a broken install raises anything
+            told = f"{type(error).__name__}: {error}"
+            if "torchvision::nms" in told:
+                told += "; torch and torchvision are no pair"
+            line(
+                False,
+                name,
+                f'{told}. Do: pip install --force-reinstall torch torchvision "tensorboard>=2.21"',
+            )
     if torch := modules.get("torch"):
-        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
-        yield "ok", "device", f"{accelerator}, {torch.get_num_threads()} CPU threads"
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        line(True, "device", str(accelerator or f"cpu, {torch.get_num_threads()} threads"))
 
     home = course_home()
-    yield "ok", "course folder", str(home)
-    free = shutil.disk_usage(home).free
-    advice = "" if free > 2 * 1024**3 else "; lesson 7 wants 2 GB: make room, or set LESSONS_HOME to another disk"
-    yield "note" if advice else "ok", "free disk", human(free) + advice
-    if "torchvision" in modules:
-        yield from data_diagnoses(home / "data")
-    if vgg16_file().exists():
-        yield "ok", "vgg16", f"weights in {vgg16_file()}"
-    else:
-        yield "note", "vgg16", "no weights (lesson 6 can do without): lessons download vgg16"
-
-
-def data_diagnoses(root: Path) -> Iterator[tuple[str, str, str]]:
-    """The same for the data sets, opened as the lessons open them, so that damage is seen."""
-    from lessons.course.datasets import CIFAR10, Sketch10
-
-    absent = {
-        Sketch10: ("ok", "drawn by the first lesson that needs it, in seconds"),
-        CIFAR10: ("note", "not here (the lessons can do without): lessons download cifar10"),
-    }
-    if (root / CIFAR10.filename).exists():
-        absent[CIFAR10] = ("ok", f"{root / CIFAR10.filename} is here; it is unpacked at first use")
-    for kind, (state, finding) in absent.items():
-        if (root / kind.base_folder).exists():
-            try:
-                kind(root, train=False)
-                state, finding = "ok", str(root / kind.base_folder)
-            except CourseError as error:
-                state, finding = "note", str(error)
-        yield state, kind.name, finding
-
-
-@app.command()
-def download(what: Annotated[str, typer.Argument(metavar="cifar10|vgg16")]) -> None:
-    """Fetch CIFAR-10 (170 MB) or the weights of VGG16 (528 MB)."""
-    if what == "cifar10":
-        from lessons.course.datasets import CIFAR10
-
-        CIFAR10(course_dir("data"), train=True, download=True)
-        typer.echo(f"CIFAR-10 is in {course_dir('data')}: lessons run --dataset cifar10")
-    elif what == "vgg16":
-        download_vgg16()
-    else:
-        raise CourseError(f"{what!r} cannot be downloaded: choose cifar10 or vgg16.")
+    line(True, "course folder", f"{home} (LESSONS_HOME moves it)")
+    free = shutil.disk_usage(home if home.exists() else home.parent).free / 1e9
+    line(free > 2 or None, "free disk", f"{free:.0f} GB" + ("" if free > 2 else "; lesson 7 wants 1.5 GB"))
+    data = home / "data"
+    sketch10 = (data / "sketch10-batches-py" / "checksums.json").exists()
+    line(sketch10 or None, "sketch10", "drawn" if sketch10 else "will be drawn when a lesson first wants it")
+    cifar10 = (data / "cifar-10-batches-py").is_dir() or (data / "cifar-10-python.tar.gz").is_file()
+    line(
+        cifar10 or None,
+        "cifar10",
+        f"in {data}" if cifar10 else "not here, not needed; lessons download cifar10",
+    )
+    vgg = vgg16_file()
+    line(
+        vgg.is_file() or None,
+        "vgg16",
+        str(vgg) if vgg.is_file() else "not here, not needed; lessons download vgg16",
+    )
+    return int(broken > 0)
 
 
 def vgg16_file() -> Path:
     """Where torchvision looks for the weights of VGG16."""
-    return torch_home() / "hub" / "checkpoints" / Path(VGG16_URL).name
+    return torch_home() / "hub" / "checkpoints" / VGG16_URL.rpartition("/")[2]
 
 
-def download_vgg16() -> None:
-    """Fetch the weights unless they are there; CourseError when they did not arrive."""
-    file = vgg16_file()
-    if file.exists():
-        typer.echo(f"The VGG16 weights are already there: {file}")
-        return
-    typer.echo(f"Downloading the VGG16 weights ({human(VGG16_BYTES)}) to {file}")
-    import socket
-    from http.client import HTTPException
+@app.command()
+def download(what: str = typer.Argument(help="cifar10 or vgg16")) -> None:
+    """Download real data or weights.
 
-    from torch.hub import download_url_to_file
+    cifar10: the real pictures, 170 MB; vgg16: its ImageNet weights, 528 MB.
+    """
+    if what == "cifar10":
+        from lessons.course.datasets import CIFAR10, dataset_line
 
-    socket.setdefaulttimeout(60)  # torch sets none, and would wait for ever on a line that has gone silent
-    try:
+        data = course_dir("data")
+        typer.echo(dataset_line(*(CIFAR10(data, train=train, download=train) for train in (True, False))))
+        typer.echo("Use it: lessons run 5 --dataset cifar10, or set LESSONS_DATASET=cifar10")
+    elif what == "vgg16":
+        file = vgg16_file()
+        if file.is_file():
+            typer.echo(f"Already there: {file}")
+            return
+        import torch
+
+        typer.echo(f"Downloading {VGG16_BYTES / 2**20:.0f} MB to {file} (TORCH_HOME moves it)")
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Writes to a temporary name, and moves that once the checksum that the file's name ends with is right.
-        download_url_to_file(VGG16_URL, str(file), hash_prefix=file.stem.rpartition("-")[2])
-    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: the checksum
-        raise CourseError(
-            f"The VGG16 weights did not arrive ({error}): try again, "
-            f"or fetch {VGG16_URL} in another way and put {file.name} into {file.parent}."
-        ) from error
-    typer.echo("The VGG16 weights are there: lessons run 6")
+        try:  # to a temporary name; renamed when the hash in the file's name is right
+            torch.hub.download_url_to_file(VGG16_URL, str(file), hash_prefix=file.stem.partition("-")[2])
+        except (OSError, RuntimeError) as error:
+            raise CourseError(
+                f"the download failed ({error}); by hand: save {VGG16_URL} as {file}, then run lesson 6 again"
+            ) from error
+    else:
+        raise CourseError(f"there is no download {what!r}: choose cifar10 or vgg16")
 
 
 @app.command()
 def clean(
-    what: Annotated[str | None, typer.Argument(metavar="[logs|models|data]", help="by default all three")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    what: str = typer.Argument("all", help="logs, models, data or all"),
+    yes: bool = typer.Option(False, "--yes", help="do not ask"),
 ) -> None:
-    """Remove what runs have written, after saying how much that is."""
-    if what not in (None, *CLEANABLE):
-        raise CourseError(f"{what!r} cannot be cleaned: choose from {', '.join(CLEANABLE)}.")
-    entries = []
-    for name, description in CLEANABLE.values() if what is None else [CLEANABLE[what]]:
+    """Free disk space; asks first."""
+    if what not in (*FOLDERS, "all"):
+        raise CourseError(f"there is nothing called {what!r} to clean: choose {', '.join(FOLDERS)} or all")
+    doomed = []
+    for word in FOLDERS if what == "all" else [what]:
+        name, told = FOLDERS[word]
         folder = course_home() / name
-        if folder.is_symlink():
-            typer.echo(f"{name}: left alone, it is a link to {folder.resolve()}")
-            continue
-        found = [entry for entry in folder.glob("*") if entry.name != ".gitkeep"]
-        # os.walk and lstat look at a link, not at what it leads to.
-        sizes = [os.lstat(os.path.join(top, file)).st_size for path in found for top, _, files in os.walk(path)]
+        entries = [entry for entry in folder.glob("*") if entry.name != ".gitkeep"]
+        files = [
+            Path(top, file)
+            for entry in entries
+            for top, _, names in ([(folder, [], [entry.name])] if is_leaf(entry) else os.walk(entry))
+            for file in names
+        ]
+        size = sum(file.lstat().st_size for file in files)
+        typer.echo(f"{word:<7} {size / 1e6:10,.1f} MB in {len(files):,} files: {told}")
+        doomed += entries
+    if not doomed:
+        typer.echo("Nothing to remove.")
+    elif yes or typer.confirm("Remove this?"):
+        for entry in doomed:
+            entry.unlink() if is_leaf(entry) else shutil.rmtree(entry)
+        typer.echo("Removed.")
+
+
+def is_leaf(path: Path) -> bool:
+    """A file, or a link, which is removed itself and never followed."""
+    return path.is_symlink() or not path.is_dir()
+
+
+if __name__ == "__main__":
+    main()

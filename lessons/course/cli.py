@@ -181,9 +181,8 @@ def overview(ctx: typer.Context) -> None:
     lessons = find_lessons()
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("", justify="right", style="bold")
-    table.add_column("lesson", ratio=3)
-    table.add_column("you will see", ratio=4)
-    table.add_column("last run", ratio=3)
+    for heading, ratio in (("lesson", 3), ("you will see", 4), ("last run", 3)):
+        table.add_column(heading, ratio=ratio, overflow="fold")  # Chinese has no spaces to break a line at
     following = None
     for lesson in lessons.values():
         _, card = last_run(lesson)

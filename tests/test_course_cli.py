@@ -300,7 +300,8 @@ def start_board(home, *words):
     return process, "".join(lines)
 
 
-def test_board(tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_board(ending, tmp_path):
     run = tmp_path / "logs" / "p04_sequential" / "2030-01-02_03-04-05"
     run.mkdir(parents=True)
     (run / "run.json").write_text("{}")
@@ -326,7 +327,7 @@ def test_board(tmp_path):
             time.sleep(0.2)
         assert runs == ["p04_sequential/2030-01-02_03-04-05"]
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "ended" in out

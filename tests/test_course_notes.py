@@ -55,8 +55,8 @@ def test_formulas_as_plain_text(formula, expected):
 
 
 def test_a_page_without_pictures_and_folds():
-    page = "![a cat](cat.png)\n\n<details><summary>Why?</summary>\n\nBecause.\n\n</details>\n"
-    assert plain_page(page).split() == ["*a", "cat*", "**Why?**", "Because."]
+    page = "![a cat](cat.png) [next](../zh/p03.md) [far](https://x.org)\n\n<details><summary>Why?</summary>\n\nBecause.\n\n</details>\n"
+    assert plain_page(page).split() == ["*a", "cat*", "next", "[far](https://x.org)", "**Why?**", "Because."]
 
 
 @pytest.mark.parametrize(("lang", "title"), [("en", "Conv2d: a kernel slides"), ("zh", "Conv2d：卷积核在")])

@@ -357,7 +357,8 @@ def board(port: int = 6006) -> None:
     typer.echo(f"TensorBoard: {address}   (Ctrl-C ends it)")
     typer.echo(f"The same by hand: tensorboard --logdir {shlex.quote(str(logs))}")
     sys.stdout.flush()
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(ending, signal.default_int_handler)
     try:
         while True:
             time.sleep(3600)

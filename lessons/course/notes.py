@@ -68,8 +68,12 @@ def title_and_see(lesson: str, lang: str | None = None) -> tuple[str, str] | Non
 
 
 def plain_page(markdown: str) -> str:
-    """A page for a terminal or TensorBoard: formulas as text, pictures as their words, answers unfolded."""
+    """A page for a terminal or TensorBoard: formulas as text, pictures as their words, answers unfolded.
+
+    Links to other files keep their words only: there they would lead nowhere.
+    """
     page = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"*\1*", plain_formulas(markdown))
+    page = re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", page)
     page = re.sub(r"<summary>(.*?)</summary>", r"**\1**\n", page, flags=re.DOTALL)
     return re.sub(r"</?details>", "", page)
 

@@ -7,13 +7,15 @@ all of deep learning is made of: loss, zero_grad, backward, step.
 You will see: loss and accuracy over 20 epochs in SCALARS, and the weights spreading out in HISTOGRAMS.
 """
 
+import math
+
 import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.transforms import ToTensor
 
-from lessons.course import DATASET
+from lessons.course import DATASET, CourseError
 from lessons.course.cli import command_line
 from lessons.course.datasets import open_dataset
 from lessons.course.logbook import RunWriter
@@ -95,6 +97,9 @@ def main(
                 total_loss += loss.item() * len(imgs)
                 progress.advance(bar)
             train_loss = total_loss / len(train_data)
+            if not math.isfinite(train_loss):
+                smaller = f"--learning-rate {learning_rate / 10:g}"
+                raise CourseError(f"the loss has become {train_loss}: the steps are too large, try {smaller}")
             test_loss, accuracy = evaluate(tudui, test_loader, loss_fn)
 
             told = (

@@ -6,6 +6,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lessons import p05_loss_optim
+from lessons.course import CourseError
 from lessons.p05_loss_optim import evaluate, losses_by_hand, train_step
 from lessons.tudui import Tudui
 
@@ -66,6 +67,11 @@ def test_lesson_learns(small_pictures, events):
 
     assert learn(epochs=1)["history"][0] == history[0]  # the same seed, the same numbers
     assert learn(epochs=1, seed=1)["history"][0] != history[0]
+
+
+def test_a_training_that_diverges_says_what_to_do(small_pictures):
+    with pytest.raises(CourseError, match=r"become nan: .*--learning-rate 10$"):
+        p05_loss_optim.main(str(small_pictures), epochs=1, batch_size=10, learning_rate=100)
 
 
 def test_softmax_before_cross_entropy_has_a_floor():

@@ -61,6 +61,7 @@ def test_resumed_is_as_never_stopped(lesson, events):
     assert sorted(tag for tag in log.Tags()["tensors"]) == [
         "VGG16 in seconds/text_summary",
         "file in MB/text_summary",
+        "note/text_summary",
         "reproducibility card/text_summary",
     ]
 

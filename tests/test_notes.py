@@ -317,6 +317,24 @@ def test_shapes_are_the_lessons_own(lang, name):
 
 
 @every_page
+def test_large_numbers_are_the_lessons_own(lang, name):
+    """145,578 in a sentence stands in the lesson, its test, the data sets, or a program on the page."""
+    markdown = page(lang, name)
+    places = [source(name), source("tudui"), (REPO / "tests" / f"test_{name}.py").read_text("utf-8")]
+    places += [
+        (REPO / path).read_text("utf-8") for path in ("lessons/course/datasets.py", "tests/test_tudui.py")
+    ]
+    places += [block.text for block in blocks(markdown) if block.kind in ("python run", "text")]
+    known = set(re.findall(r"\d+", re.sub(r"(?<=\d)[,_](?=\d)", "", "\n".join(places))))
+    text = re.sub(
+        r"\$\$.+?\$\$|\$[^$\n]+\$|`[^`\n]+`", "", prose(markdown), flags=re.DOTALL
+    )  # formulas apart
+    for number in re.findall(r"\d[\d,]*\d", text):
+        digits = number.replace(",", "")
+        assert len(digits) < 4 or digits in known, f"where does {number} come from?"
+
+
+@every_page
 def test_formulas_can_be_shown_everywhere(lang, name):
     text = prose(page(lang, name))
     own, inline = formulas(text)

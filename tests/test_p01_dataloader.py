@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from torch.utils.data import DataLoader
 from torchvision.transforms import ToTensor
@@ -47,6 +48,12 @@ def test_lesson_on_sketch10(events, picture_size):
         assert [grid.step for grid in grids] == [0, 1, 2]
         assert picture_size(grids[0]) == (8 * 32, 8 * 32)  # 64 pictures, 8 a row
     assert log.Images("epoch_1")[0].encoded_image_string != log.Images("epoch_2")[0].encoded_image_string
+
+
+@pytest.mark.parametrize(("pictures", "batches", "last"), [(5_120, 80, 64), (5_000, 79, 8), (1_000, 16, 40)])
+def test_how_many_pictures_the_last_batch_has(pictures, batches, last):
+    loaded = list(DataLoader(range(pictures), batch_size=64))
+    assert (len(loaded), len(loaded[-1])) == (batches, last)
 
 
 def test_drop_last_with_a_folder(small_pictures):

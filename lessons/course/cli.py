@@ -215,13 +215,14 @@ def select_lessons(words: list[str], lessons: dict[int, Lesson]) -> list[Lesson]
     """
     by_name = {lesson.name: number for number, lesson in lessons.items()}
     chosen: set[int] = set()
-    for word in ",".join(words or ["all"]).split(","):
+    for word in re.findall("[^,]+", ",".join(words)) or ["all"]:
         numbers = re.fullmatch(r"p?([0-9]+)(?:-p?([0-9]+))?", word)
         if word == "all":
             named = set(lessons)
         elif numbers:
             first, last = int(numbers[1]), int(numbers[2] or numbers[1])
-            named = set(range(first, last + 1))
+            both_exist = {first, last} <= lessons.keys()  # asked first: 1-999999999 is a slip, not a set
+            named = {number for number in lessons if both_exist and first <= number <= last}
         else:
             named = {by_name.get(Path(word).stem, -1)}
         if not named or not named <= lessons.keys():
@@ -248,28 +249,35 @@ def run(ctx: typer.Context) -> int:
         return 0
     chosen = select_lessons(words, find_lessons())
 
-    # Import and parse everything first, so that a wrong word is told before anything runs
-    planned = []
-    for lesson in chosen:
+    def prepare(lesson: Lesson) -> tuple[Callable[..., Any], dict[str, Any] | None]:
         lesson_main = importlib.import_module(f"lessons.{lesson.name}").main
-        arguments = parse_options(lesson_main, shared_options(lesson_main, options, len(chosen)), lesson.name)
-        if arguments is None:  # --help
-            return 0
-        planned.append((lesson, lesson_main, arguments))
+        words = shared_options(lesson_main, options, len(chosen))
+        return lesson_main, parse_options(lesson_main, words, lesson.name)
+
+    # A wrong option is told before anything runs. A lesson that cannot be imported fails when its turn comes.
+    for lesson in chosen if options else []:
+        try:
+            if prepare(lesson)[1] is None:  # --help
+                return 0
+        except (CourseError, UsageError):
+            raise
+        except Exception:
+            continue
 
     rows, failures = [], []
     start = time.perf_counter()
     try:
-        for lesson, lesson_main, arguments in planned:
+        for lesson in chosen:
             console.rule(f"{lesson.number}. {lesson.title}")
             before = time.perf_counter()
             try:
+                lesson_main, arguments = prepare(lesson)
                 lesson_main(**arguments)
                 status = "ok"
             except CourseError as error:
                 complain(error)
                 status = "wrong input"
-            except Exception:  # the learner's own change: the usual traceback, then on with the next lesson
+            except (Exception, SystemExit):  # the learner's own change: the usual traceback, then go on
                 traceback.print_exc()
                 status = "failed"
             if status != "ok":
@@ -298,6 +306,10 @@ def shared_options(lesson_main: Callable[..., Any], options: list[str], lessons_
     words = iter(options)
     for word in words:
         name, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            raise CourseError(
+                f"{word!r} comes too late: lessons first, then options, as in lessons run 5 --seed 3"
+            )
         if name not in ("--dataset", "--seed"):
             raise CourseError(
                 f"{word!r} is an option of single lessons: name one, as in lessons run 5 {word}"
@@ -326,7 +338,7 @@ def show_runs(rows: list[tuple[Lesson, str, float]], seconds: float) -> None:
 
 
 @app.command()
-def board(port: int = 6006) -> None:
+def board(port: int = typer.Option(6006, min=0, max=65535)) -> None:
     """Show the logs in TensorBoard.
 
     On this machine alone (127.0.0.1), until Ctrl-C; on another port when the port is taken.
@@ -419,7 +431,7 @@ def doctor() -> int:
 
     home = course_home()
     line(True, "course folder", f"{home} (LESSONS_HOME moves it)")
-    free = shutil.disk_usage(home if home.exists() else home.parent).free / 1e9
+    free = shutil.disk_usage(next(folder for folder in (home, *home.parents) if folder.exists())).free / 1e9
     line(free > 2 or None, "free disk", f"{free:.0f} GB" + ("" if free > 2 else "; lesson 7 wants 1.5 GB"))
     data = home / "data"
     sketch10 = (data / "sketch10-batches-py" / "checksums.json").exists()
@@ -461,13 +473,17 @@ def download(what: str = typer.Argument(help="cifar10 or vgg16")) -> None:
         if file.is_file():
             typer.echo(f"Already there: {file}")
             return
+        import socket
+        from http.client import HTTPException
+
         import torch
 
+        socket.setdefaulttimeout(60)  # torch sets none: it would wait for ever on a line that has gone silent
         typer.echo(f"Downloading {VGG16_BYTES / 2**20:.0f} MB to {file} (TORCH_HOME moves it)")
         file.parent.mkdir(parents=True, exist_ok=True)
         try:  # to a temporary name; renamed when the hash in the file's name is right
             torch.hub.download_url_to_file(VGG16_URL, str(file), hash_prefix=file.stem.partition("-")[2])
-        except (OSError, RuntimeError) as error:
+        except (OSError, HTTPException, RuntimeError) as error:
             raise CourseError(
                 f"the download failed ({error}); by hand: save {VGG16_URL} as {file}, then run lesson 6 again"
             ) from error
@@ -487,6 +503,9 @@ def clean(
     for word in FOLDERS if what == "all" else [what]:
         name, told = FOLDERS[word]
         folder = course_home() / name
+        if folder.is_symlink():  # what it leads to may hold more than the course
+            typer.echo(f"{word:<7} left alone: {folder} is a link to {folder.resolve()}")
+            continue
         entries = [entry for entry in folder.glob("*") if entry.name != ".gitkeep"]
         files = [
             Path(top, file)

@@ -1,0 +1,55 @@
+"""Charts for TensorBoard's IMAGES tab: what ``writer.add_figure`` takes.
+
+Plain ``matplotlib.figure.Figure`` objects, not pyplot: nothing opens a window, and no figure stays in memory.
+"""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+
+def confusion_chart(counts: Tensor, classes: list[str]) -> Figure:
+    """How often pictures of each class (rows) were called what (columns): (C, C) counts."""
+    size = len(classes)
+    figure = Figure(figsize=(1.5 + 0.55 * size, 1.2 + 0.55 * size), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)  # of each row, so that rows compare
+    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(size), classes, rotation=45, ha="right")
+    axes.set_yticks(range(size), classes)
+    axes.set_xlabel("the network says")
+    axes.set_ylabel("the picture is")
+    for row in range(size):
+        for column in range(size):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, int(counts[row, column]), ha="center", va="center", color=colour, size=8)
+    return figure
+
+
+def captioned_chart(imgs: Tensor, captions: list[str], columns: int = 8) -> Figure:
+    """Pictures (N, 3, H, W) or (N, 1, H, W) in [0, 1], each with its caption above, ``columns`` in a row."""
+    columns = min(columns, len(imgs))
+    rows = math.ceil(len(imgs) / columns)
+    figure = Figure(figsize=(1.5 * columns, 1.9 * rows), layout="constrained")
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.axis("off")
+    for axes, img, caption in zip(figure.axes, imgs, captions, strict=False):
+        img = img.detach().float().cpu().clamp(0, 1).permute(1, 2, 0).numpy()  # (H, W, C): as matplotlib wants
+        axes.imshow(img if img.shape[2] == 3 else img[:, :, 0], cmap="gray", vmin=0, vmax=1)
+        axes.set_title(caption, size=8)
+    return figure
+
+
+def bar_chart(values: dict[str, float], label: str) -> Figure:
+    """One bar for each name, from top to bottom, with its value at the end; ``label`` says what and in which unit."""
+    figure = Figure(figsize=(8, 0.8 + 0.45 * len(values)), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(np.arange(len(values)), list(values.values()))
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+    axes.set_yticks(np.arange(len(values)), list(values))
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel(label)
+    return figure

@@ -36,14 +36,14 @@ def captioned_chart(imgs: Tensor, captions: list[str], columns: int = 8) -> Figu
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.axis("off")
     for axes, img, caption in zip(figure.axes, imgs, captions, strict=False):
-        img = img.detach().float().cpu().clamp(0, 1).permute(1, 2, 0).numpy()  # (H, W, C): as matplotlib wants
-        axes.imshow(img if img.shape[2] == 3 else img[:, :, 0], cmap="gray", vmin=0, vmax=1)
+        img = img.detach().float().cpu().clamp(0, 1).permute(1, 2, 0)  # (H, W, C), as matplotlib wants it
+        axes.imshow(img.numpy(), cmap="gray", vmin=0, vmax=1)
         axes.set_title(caption, size=8)
     return figure
 
 
 def bar_chart(values: dict[str, float], label: str) -> Figure:
-    """One bar for each name, from top to bottom, with its value at the end; ``label`` says what and in which unit."""
+    """A bar for each name, from top to bottom, with its value; ``label`` says what it is, in which unit."""
     figure = Figure(figsize=(8, 0.8 + 0.45 * len(values)), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(np.arange(len(values)), list(values.values()))

@@ -12,7 +12,7 @@ import pickle
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -27,6 +27,7 @@ import torchvision
 from PIL import Image, ImageOps
 from rich import progress
 from rich.console import Console
+from torch.utils.data._utils.collate import collate, default_collate_fn_map
 from torchvision.datasets.folder import IMG_EXTENSIONS
 from torchvision.datasets.utils import calculate_md5, check_integrity, extract_archive
 
@@ -37,20 +38,54 @@ SILENCE = 30  # seconds without a byte after which a mirror is given up
 LEFTOVER_AGE = 3600  # seconds after which a temporary folder belongs to no running process
 
 
+class Pair(tuple):
+    """An ``(img, target)`` pair of a ``Batch``, by whose type ``default_collate`` knows how to join them."""
+
+
+class Batch(Sequence):
+    """The pairs of one batch, as the one tensor and the list that they are taken from when asked for.
+
+    A DataLoader's ``collate_fn`` may use it as it would a list of pairs. ``default_collate`` asks for none of
+    them: it hands on ``imgs`` (B, 3, 32, 32) as it is, which saves taking it apart and copying it together.
+    """
+
+    def __init__(self, imgs: torch.Tensor, targets: list[Any]) -> None:
+        self.imgs = imgs
+        self.targets = targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int | slice) -> "Pair | Batch":
+        imgs, targets = self.imgs[index], self.targets[index]
+        return Batch(imgs, targets) if isinstance(index, slice) else Pair((imgs, targets))
+
+
+def _collate_pairs(batch: Sequence[Pair], *, collate_fn_map: dict[type, Callable]) -> list[Any]:
+    if isinstance(batch, Batch):
+        return [batch.imgs, collate(batch.targets, collate_fn_map=collate_fn_map)]
+    # Somebody has chosen among the pairs, or put them in another order: join them as any others.
+    return collate([tuple(pair) for pair in batch], collate_fn_map=collate_fn_map)
+
+
+default_collate_fn_map[Pair] = _collate_pairs  # the way that default_collate's documentation names
+
+
 class WholeBatches:
     """Gives the DataLoader a whole batch at once, for a data set with CIFAR-10's ``data`` and ``targets``."""
 
-    def __getitems__(self, indices: list[int]) -> list[tuple[Any, Any]]:
+    def __getitems__(self, indices: Sequence[int]) -> Sequence[tuple[Any, Any]]:
         """The pairs ``self[i]``; the DataLoader calls this for each batch, through Subset as well.
 
-        With ``transform=ToTensor()`` alone, the batch is converted in one go: the same numbers as picture by
-        picture, each img a (3, 32, 32) float view of one (B, 3, 32, 32) tensor.
+        With ``transform=ToTensor()`` alone, a ``Batch`` is converted in one go: the same numbers as picture by
+        picture. ``data`` and ``targets`` are read at each call, so a change to them shows in the next batch.
         """
         if type(self.transform) is not torchvision.transforms.ToTensor or self.target_transform is not None:
             return [self[index] for index in indices]
-        imgs = torch.from_numpy(self.data[indices]).permute(0, 3, 1, 2).contiguous()  # (B, 3, 32, 32) uint8
-        imgs = imgs / 255  # (B, 3, 32, 32) float, 0 to 1
-        return list(zip(imgs, [self.targets[index] for index in indices], strict=True))
+        indices = list(indices)  # to NumPy, a tuple would be one index for each dimension
+        imgs = torch.from_numpy(self.data[indices]).permute(0, 3, 1, 2)  # (B, 3, 32, 32) uint8
+        imgs = imgs.to(torch.float, memory_format=torch.contiguous_format).div_(255)  # 0 to 1
+        return Batch(imgs, [self.targets[index] for index in indices])
 
 
 class _StoredAsCIFAR10(WholeBatches, torchvision.datasets.CIFAR10):

@@ -31,6 +31,7 @@ TABS = {
     "histograms": "HISTOGRAMS",
     "text": "TEXT",
     "pr_curves": "PR CURVES",
+    "hparams": "HPARAMS",
 }
 
 LOOK_AT = {
@@ -49,6 +50,9 @@ class RunWriter(SummaryWriter):
         lesson_file: the lesson's ``__file__``; its stem names the folder.
         train_data, test_data: the data sets used; printed and written on the card.
         device: where the lesson computes.
+        go_on_with: the name of a run folder to go on in, instead of a new one.
+        purge_step: with ``go_on_with``, the first step that is logged anew; TensorBoard drops what the
+            interrupted run may have logged from there on.
         settings: every setting that changes the numbers, such as ``seed`` and ``epochs``.
 
     Attributes:
@@ -62,10 +66,16 @@ class RunWriter(SummaryWriter):
         train_data: Dataset | None = None,
         test_data: Dataset | None = None,
         device: str | torch.device = "cpu",
+        go_on_with: str | None = None,
+        purge_step: int | None = None,
         **settings: object,
     ) -> None:
         self.lesson = Path(lesson_file).stem
-        self.folder = new_run_folder(self.lesson)
+        if go_on_with:
+            self.folder = course_dir("logs") / self.lesson / go_on_with
+            self.folder.mkdir(parents=True, exist_ok=True)  # the logs may have been cleaned since
+        else:
+            self.folder = new_run_folder(self.lesson)
         self.result = ""
         self._start = time.perf_counter()
         splits = [data for data in (train_data, test_data) if data is not None]
@@ -90,7 +100,7 @@ class RunWriter(SummaryWriter):
         }
         self._save_card()
         print(f"data: {data}")
-        super().__init__(str(self.folder))
+        super().__init__(str(self.folder), purge_step=purge_step if go_on_with else None)
         note = page_path(self.lesson)
         if note.is_file():  # pictures, curves and words in one window
             self.add_text("note", plain_page(note.read_text("utf-8")))

@@ -17,7 +17,7 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Subset, default_collate
 from torchvision.transforms import Resize, ToTensor
 
 from lessons.course import CourseError, datasets, sketches
@@ -720,9 +720,59 @@ def test_whole_batches_hold_every_value(tmp_path):
     data.targets = [3]
     [(img, target)] = data.__getitems__([0])
     assert torch.equal(img, ToTensor()(data.data[0])) and target == 3
-    assert data.__getitems__([]) == []
+    assert list(data.__getitems__([])) == []
     [(img, target)] = data.__getitems__([-1])
     assert torch.equal(img, ToTensor()(data.data[0]))
+
+
+def test_whole_batches_are_handed_on_without_a_copy(few):
+    batch = FewSketches(few, transform=ToTensor()).__getitems__([3, 0, 3])
+    imgs, targets = default_collate(batch)
+    assert imgs is batch.imgs and targets.tolist() == batch.targets
+
+
+def in_reverse(batch):
+    return default_collate(list(batch)[::-1])
+
+
+@pytest.mark.parametrize(
+    "collate_fn",
+    [
+        lambda batch: [(img.sum(), target) for img, target in batch],
+        lambda batch: list(zip(*batch, strict=True)),
+        lambda batch: (len(batch), batch[-1], default_collate(batch[1:3]), batch[::-1][0]),
+        lambda batch: default_collate([pair for pair in batch if pair[1] % 2]),
+        lambda batch: default_collate([{"pair": pair} for pair in batch]),
+        in_reverse,
+    ],
+)
+def test_whole_batches_suit_any_collate_fn(home, collate_fn):
+    def first(kind):
+        data = kind(home / "data", train=False, transform=ToTensor(), download=True)
+        return next(iter(DataLoader(data, batch_size=20, collate_fn=collate_fn)))
+
+    torch.testing.assert_close(first(Sketch10), first(PictureByPicture), rtol=0, atol=0)
+
+
+def test_whole_batches_in_a_worker_with_a_collate_fn_and_a_batch_sampler(few):
+    data = FewSketches(few, transform=ToTensor())
+    samplers = ([(1, 0), (2,)], [torch.tensor([1, 0]), torch.tensor([2])])
+    for sampler, num_workers in zip(samplers, (1, 0), strict=True):
+        loader = DataLoader(data, batch_sampler=sampler, collate_fn=in_reverse, num_workers=num_workers)
+        (imgs, targets), _ = loader
+        assert torch.equal(imgs, torch.stack([data[0][0], data[1][0]]))
+        assert targets.tolist() == data.targets[:2]
+
+
+def test_whole_batches_show_what_was_changed(few):
+    data = FewSketches(few, transform=ToTensor())
+    loader = DataLoader(data, batch_size=4)
+    next(iter(loader))
+    data.data[1], data.targets[1] = 255, 7
+    imgs, targets = next(iter(loader))
+    assert imgs[1].min() == 1 and targets[1] == 7
+    imgs.zero_()  # nor does what becomes of a batch show in the data set
+    assert data.data[1].min() == 255
 
 
 def test_whole_batches_leave_other_transforms_alone(few, pictures):

@@ -2,6 +2,7 @@ import json
 from datetime import datetime
 
 import pytest
+import torch
 
 from lessons.course import logbook
 from lessons.course.logbook import RunWriter, new_run_folder
@@ -52,6 +53,35 @@ def test_card_and_what_to_look_at(events, capsys):
     table = log.Tensors("reproducibility card/text_summary")[0].tensor_proto.string_val[0].decode()
     assert "| settings | seed 7, epochs 2 |" in table
     assert f"torch {card['versions']['torch']}" in table
+
+
+def test_every_tab_is_named():
+    with RunWriter("p00_test.py") as writer:
+        writer.add_pr_curve("class/cat", torch.tensor([0, 1]), torch.tensor([0.2, 0.9]))
+        writer.add_embedding(torch.rand(4, 3), ["a", "b", "c", "d"])
+        writer.add_hparams({"seed": 1}, {"hparam/accuracy": 0.5}, run_name=".")
+    assert read_card(writer.folder)["look_at"] == [
+        "SCALARS     hparam/accuracy",
+        "PR CURVES   class/cat",
+        "TEXT        reproducibility card",
+        "PROJECTOR   the embedding",
+        "HPARAMS     settings and results",
+    ]
+
+
+def test_a_run_goes_on_in_its_folder(events):
+    with pytest.raises(KeyboardInterrupt), RunWriter("p00_test.py") as writer:
+        for step in (1, 2, 3):
+            writer.add_scalar("loss", step, step)
+        raise KeyboardInterrupt
+    run = writer.folder.name
+    with RunWriter("p00_test.py", go_on_with=run, purge_step=3) as again:  # step 3 was not saved
+        for step in (3, 4):
+            again.add_scalar("loss", 10 * step, step)
+    assert again.folder == writer.folder
+    assert read_card(again.folder)["status"] == "ok"
+    logged = [(event.step, event.value) for event in events(again.folder).Scalars("loss")]
+    assert logged == [(1, 1), (2, 2), (3, 30), (4, 40)]
 
 
 @pytest.mark.parametrize(

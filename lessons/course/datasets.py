@@ -56,9 +56,10 @@ class Batch(Sequence):
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: int | slice) -> "Pair | Batch":
-        imgs, targets = self.imgs[index], self.targets[index]
-        return Batch(imgs, targets) if isinstance(index, slice) else Pair((imgs, targets))
+    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(len(self))[index]]
+        return Pair((self.imgs[index], self.targets[index]))
 
 
 def _collate_pairs(batch: Sequence[Pair], *, collate_fn_map: dict[type, Callable]) -> list[Any]:
@@ -77,8 +78,8 @@ class WholeBatches:
     def __getitems__(self, indices: Sequence[int]) -> Sequence[tuple[Any, Any]]:
         """The pairs ``self[i]``; the DataLoader calls this for each batch, through Subset as well.
 
-        With ``transform=ToTensor()`` alone, a ``Batch`` is converted in one go: the same numbers as picture by
-        picture. ``data`` and ``targets`` are read at each call, so a change to them shows in the next batch.
+        With ``transform=ToTensor()`` alone, a ``Batch`` is converted in one go, to the same numbers.
+        ``data`` and ``targets`` are read at each call: a change to them shows from the next batch on.
         """
         if type(self.transform) is not torchvision.transforms.ToTensor or self.target_transform is not None:
             return [self[index] for index in indices]

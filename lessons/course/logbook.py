@@ -10,6 +10,7 @@ import shlex
 import sys
 import time
 from collections import defaultdict
+from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +32,7 @@ TABS = {
     "histograms": "HISTOGRAMS",
     "text": "TEXT",
     "pr_curves": "PR CURVES",
+    "projector": "PROJECTOR",
     "hparams": "HPARAMS",
 }
 
@@ -166,6 +168,11 @@ def what_to_look_at(folder: Path) -> list[str]:
     for tag in events.Tags()["tensors"]:
         plugin = events.SummaryMetadata(tag).plugin_data.plugin_name
         found[plugin][tag.removesuffix("/text_summary")] = len(events.Tensors(tag))
+    if (folder / "projector_config.pbtxt").is_file():  # an embedding lies beside the event file
+        found["projector"]["the embedding"] = 1
+    with suppress(KeyError):  # hyper-parameters are metadata, which no tag names
+        if events.PluginTagToContent("hparams"):
+            found["hparams"]["settings and results"] = 1
     lines = []
     for kind, tags in found.items():
         by_steps: dict[int, list[str]] = defaultdict(list)

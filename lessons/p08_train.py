@@ -244,7 +244,7 @@ def report(writer: SummaryWriter, training: Training, test_data: CourseData, out
         writer.add_pr_curve(f"class/{name}", targets == number, probabilities[:, number])
 
     losses = F.cross_entropy(outputs, targets, reduction="none")  # (M,)
-    worst = losses.argsort(descending=True)[:24].tolist()
+    worst = losses.argsort(descending=True)[:12].tolist()
     captions = []
     for index in worst:
         right, said = targets[index], answers[index]
@@ -252,8 +252,8 @@ def report(writer: SummaryWriter, training: Training, test_data: CourseData, out
             f"{classes[right]} {probabilities[index, right]:.1%}\n"
             f"said {classes[said]} {probabilities[index, said]:.1%}"
         )
-    imgs = torch.stack([test_data[index][0] for index in worst])  # (24, 3, 32, 32)
-    writer.add_figure("worst mistakes", captioned_chart(imgs, captions))
+    imgs = torch.stack([test_data[index][0] for index in worst])  # (12, 3, 32, 32)
+    writer.add_figure("worst mistakes", captioned_chart(imgs, captions, columns=4))
 
     some = range(0, len(test_data), max(1, len(test_data) // 500))
     imgs = torch.stack([test_data[index][0] for index in some])  # (about 500, 3, 32, 32)
@@ -352,7 +352,8 @@ def main(
                 stand["sums"] += measure(outputs, targets)
                 stand["step"] += 1
                 speed = (stand["sums"][2].item() - pictures_before) / (time.perf_counter() - start)
-                progress.update(bar, advance=1, speed=speed)
+                running = f"epoch {stand['epoch']}  loss {stand['sums'][0] / stand['sums'][2]:.3f}"
+                progress.update(bar, advance=1, speed=speed, description=running)
                 if ctrl_c.pressed:
                     save_checkpoint("last.pth")
                     print(f"saved {folder / 'last.pth'}; lessons run 8 --resume goes on from there")
@@ -377,7 +378,6 @@ def main(
                 writer.add_scalar(name, value, epoch)
             told = f"epoch {epoch:>2}  loss {train_loss:.3f}, test {test_loss:.3f}"
             told += f"  accuracy {train_accuracy:.1%}, test {test_accuracy:.1%}"
-            progress.update(bar, description=told)
             print(f"{told}  {speed:,.0f} pictures/s")
 
             stand["history"].append(curves)

@@ -464,7 +464,7 @@ def quick(small_pictures, tmp_path, monkeypatch):
     monkeypatch.setenv("LESSONS_HOME", str(tmp_path))
     for name in NAMES:
         main = importlib.import_module(f"lessons.{name}").main
-        small = {"dataset": str(small_pictures), "epochs": 1, "steps": 2}
+        small = {"dataset": str(small_pictures), "epochs": 1, "steps": 2, "batch_size": 20}
         defaults = {
             key: small.get(key, parameter.default)
             for key, parameter in inspect.signature(main).parameters.items()

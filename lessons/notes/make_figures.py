@@ -12,12 +12,15 @@ from xml.sax.saxutils import escape
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import DistributedSampler
 from torchvision.models import vgg16
 
 from lessons.p02_conv2d import KERNEL, PICTURE, conv2d_by_hand, output_size
 from lessons.p03_maxpool import pooled_size
 from lessons.p04_sequential import walk
 from lessons.p06_pretrained import freeze
+from lessons.p08_train import RECIPES, Training
+from lessons.p09_accelerator import LADDER
 from lessons.tudui import Tudui, TuduiMaxPool
 
 FIGURES = Path(__file__).resolve().parent / "figures"
@@ -33,7 +36,7 @@ GREEN, PALE_GREEN = "#15803d", "#dcfce7"
 FROZEN = "#e2e8f0"
 
 # Sketch10's sizes: 512 training and 100 test pictures of each of ten classes
-TEST_PICTURES, BATCH_SIZE = 1000, 64
+TRAIN_PICTURES, TEST_PICTURES, BATCH_SIZE = 5120, 1000, 64
 
 # What `lessons run 5` (Sketch10, seed 0, 20 epochs, CPU, two threads) prints: loss, test loss, accuracy
 HISTORY = (
@@ -623,6 +626,295 @@ def p07_save_load(words: dict[str, str]) -> Drawing:
     return draw
 
 
+# --- Lesson 8
+
+P08 = {
+    "title": (
+        "The recipe: its learning rate, its ingredients and its checkpoint",
+        "配方：学习率、配料和检查点",
+    ),
+    "rate": ("Learning rate over 10 epochs on Sketch10", "Sketch10 上 10 轮的学习率"),
+    "constant": ("notes: always {0:g}", "notes：一直是 {0:g}"),
+    "top": ("fast: up to {0:g}", "fast：最高 {0:g}"),
+    "start": ("from {0:g}", "从 {0:g} 起"),
+    "end": ("to almost 0", "降到几乎为 0"),
+    "step": ("step", "步"),
+    "checkpoint": ("A checkpoint: all that the next step depends on", "检查点：下一步取决于什么，就存什么"),
+    "model": ("the weights", "权重"),
+    "optimizer": ("the momentum of each weight", "每个权重的动量"),
+    "scheduler": ("where on the curve on the left", "走到左边曲线的哪里"),
+    "order": ("which pictures are still to come", "还有哪些图片没看"),
+    "sums": ("the epoch's figures so far", "这一轮到现在的统计"),
+    "rng_state": ("the next mirrors and shifts", "接下来怎样镜像、平移"),
+    "where": ("Where in a step each ingredient acts", "每样配料在一步里的什么地方起作用"),
+    "augment": ("pictures", "图片"),
+    "prepare": ("input", "输入"),
+    "network": ("network", "网络"),
+    "loss": ("loss", "损失"),
+    "gradient": ("gradient", "梯度"),
+    "weights": ("weights", "权重"),
+}
+
+
+def p08_train(words: dict[str, str]) -> Drawing:
+    draw = Drawing(880, 500, words["title"])
+    notes, fast = RECIPES["notes"], RECIPES["fast"]
+    steps = 10 * TRAIN_PICTURES // fast.batch_size
+    training = Training(fast, torch.zeros(1, 32, 32, 3), 10, total_steps=steps)
+    rates = [training.scheduler.get_last_lr()[0]]
+    for _ in range(steps - 1):
+        training.optimizer.step()
+        training.scheduler.step()
+        rates += training.scheduler.get_last_lr()
+
+    def x(step: float) -> float:
+        return 70 + step * 330 / steps
+
+    def y(rate: float) -> float:
+        return 282 - rate / fast.learning_rate * 200
+
+    draw.text(30, 38, words["rate"], bold=True)
+    for rate in (0.0, 0.02, 0.04, 0.06, 0.08, 0.1):
+        draw.line([(70, y(rate)), (400, y(rate))])
+        draw.text(62, y(rate) + 5, f"{rate:g}", 13, GREY, "end")
+    for step in range(0, steps + 1, steps // 5):
+        draw.text(x(step), 302, step, 13, GREY, "middle")
+    draw.text(400, 322, words["step"], 13, GREY, "end")
+    draw.line([(x(0), y(notes.learning_rate)), (x(steps), y(notes.learning_rate))], ORANGE, 2.5)
+    draw.text(140, y(notes.learning_rate) - 8, words["constant"].format(notes.learning_rate), 14, ORANGE)
+    draw.line([(x(step), y(rate)) for step, rate in enumerate(rates)], BLUE, 2.5)
+    draw.text(
+        x(rates.index(max(rates))), y(max(rates)) - 10, words["top"].format(max(rates)), 14, BLUE, "middle"
+    )
+    draw.text(90, y(0) - 5, words["start"].format(rates[0]), 14, BLUE)
+    draw.text(400, y(0.03), words["end"], 14, BLUE, "end")
+
+    draw.rect(440, 22, 416, 300, WHITE, GREEN, radius=8)
+    draw.text(456, 50, words["checkpoint"], bold=True)
+    keys = [*list(training.state_dict())[:3], "order", "sums", "rng_state"]
+    for index, key in enumerate(keys):
+        top = 66 + 41 * index
+        shown = {"order": "order, step", "sums": "sums, history"}.get(key, key)
+        draw.block(456, top, 138, 32, [shown], PALE_GREEN, GREEN, code=True, size=12.5)
+        draw.text(606, top + 21, words[key], 14)
+
+    draw.line([(30, 344), (850, 344)])
+    draw.text(30, 372, words["where"], bold=True)
+    places = {
+        "augment": ["mirror", f"shift={fast.shift}"],
+        "prepare": ["normalise"],
+        "network": ["orthogonal"],
+        "loss": [f"label_smoothing={fast.label_smoothing}"],
+        "gradient": [f"max_norm={fast.max_norm}"],
+        "weights": [f"momentum={fast.momentum}", f"weight_decay={fast.weight_decay}", "one_cycle"],
+    }
+    left = 30
+    for index, (place, ingredients) in enumerate(places.items()):
+        width = (88, 96, 104, 166, 112, 158)[index]
+        draw.text(left + width / 2, 400, words[place], 14, GREY, "middle")
+        draw.block(left, 410, width, 66, ingredients, PALE_BLUE, BLUE, code=True, size=12)
+        left += width
+        if index < 5:
+            draw.arrow(left + 2, 443, left + 16, 443)
+        left += 20
+    return draw
+
+
+# --- Lesson 9
+
+P09 = {
+    "title": ("Who waits for whom: host and device over time", "谁在等谁：主机和设备的时间线"),
+    "host": ("host", "主机"),
+    "device": ("device", "设备"),
+    "plain": (
+        "{0}: the device waits for the host",
+        "{0}：设备在等主机",
+    ),
+    "batches": (
+        "{0}, pinned, non_blocking: the host works ahead",
+        "{0}，锁页内存，non_blocking：主机走在前面",
+    ),
+    "held": (
+        "{0}: nothing left to prepare or to copy",
+        "{0}：不用准备，也不用复制",
+    ),
+    "copied": ("{0:.1f} MB are copied for each batch of {1}", "每批 {1} 张，要复制 {0:.1f} MB"),
+    "once": (
+        "{0:.2f} GB are copied once: CIFAR-10, as bytes",
+        "只复制一次，{0:.2f} GB：CIFAR-10，按字节存",
+    ),
+    "prepare": ("prepare", "准备"),
+    "copy": ("copy", "复制"),
+    "hand over": ("hand over", "下达任务"),
+    "wait": ("waits", "等待"),
+    "train": ("training step", "训练一步"),
+    "time": ("time", "时间"),
+    "drawn": (
+        "Lengths are chosen to show the idea; they are not measured.",
+        "长度只为说明道理，不是测出来的。",
+    ),
+}
+
+
+def lanes(prepare: float, copy: float, step: float, blocking: bool, until: float) -> list[tuple]:
+    """What host and device do: (lane, what, start, end), until the time is over.
+
+    The host prepares a batch, hands its copy over and then the step. With ``blocking`` it waits for the end
+    of the copy. The device does what it was handed, in order.
+    """
+    hand_over = 1.0
+    spans, host, device = [], 0.0, 0.0
+    while host < until:
+        spans.append(("host", "prepare", host, host + prepare))
+        host += prepare
+        copied = max(host, device) + copy
+        spans.append(("device", "copy", copied - copy, copied))
+        if blocking:
+            spans.append(("host", "wait", host, copied))
+            host = copied
+        spans.append(("host", "hand over", host, host + hand_over))
+        begin = max(copied, host)
+        device = begin + step
+        spans.append(("device", "train", begin, device))
+        host += hand_over
+    return [
+        (lane, what, start, min(end, until))
+        for lane, what, start, end in spans
+        if start < end and start < until
+    ]
+
+
+def p09_accelerator(words: dict[str, str]) -> Drawing:
+    draw = Drawing(880, 478, words["title"])
+    colours = {
+        "prepare": (PALE_ORANGE, ORANGE),
+        "copy": (PALE_BLUE, BLUE),
+        "hand over": (FROZEN, GREY),
+        "wait": (WHITE, GREY),
+        "train": (PALE_GREEN, GREEN),
+    }
+    until = 36.0
+    batch_size = RECIPES["fast"].batch_size
+    batch_mb = batch_size * 3 * 32 * 32 * 4 / 1e6  # float32
+    all_gb = 50_000 * 3 * 32 * 32 / 1e9  # uint8
+    plain, batches, *_, held, _ = LADDER
+    copied = words["copied"].format(batch_mb, batch_size)
+    timelines = (
+        (plain, "plain", copied, (6, 1, 3, True)),
+        (batches, "batches", copied, (1.6, 0.8, 3, False)),
+        (held, "held", words["once"].format(all_gb), (0, 0, 3, False)),
+    )
+    for index, (rung, heading, below, durations) in enumerate(timelines):
+        top = 24 + 128 * index
+        draw.text(30, top + 14, words[heading].format(rung.name.removeprefix("+ ")), bold=True)
+        draw.text(850, top + 14, below, 13, GREY, "end")
+        for lane, y in (("host", top + 26), ("device", top + 64)):
+            draw.text(84, y + 21, words[lane], 14, GREY, "end")
+            draw.rect(94, y, 756, 32, WHITE, BORDER, radius=0, line=1)
+        for lane, what, start, end in lanes(*durations, until=until):
+            left, width = 94 + start * 756 / until, (end - start) * 756 / until
+            fill, stroke = colours[what]
+            y = top + (26 if lane == "host" else 64)
+            draw.rect(left, y + 3, width, 26, fill, stroke, dashed=what == "wait", radius=2, line=1)
+    draw.arrow(94, 402, 846, 402)
+    draw.text(850, 422, words["time"], 13, GREY, "end")
+    left = 94
+    for what, (fill, stroke) in colours.items():
+        draw.rect(left, 412, 20, 16, fill, stroke, dashed=what == "wait", radius=2, line=1)
+        draw.text(left + 27, 425, words[what], 14)
+        left += 136
+    draw.text(94, 456, words["drawn"], 14, GREY)
+    return draw
+
+
+# --- Lesson 11
+
+P11 = {
+    "title": ("Two processes, one step", "两个进程，同一步"),
+    "order": ("a batch of {0}, in the order of the epoch", "一批 {0} 张，按这一轮的顺序"),
+    "process": ("process {0}", "进程 {0}"),
+    "part": ("its part, and the same weights", "自己那一份，权重相同"),
+    "own": ("its gradient", "自己的梯度"),
+    "exchange": ("backward", "backward"),
+    "mean": ("the mean, in both", "两边都拿到平均值"),
+    "one": ("one process, all {0} pictures:", "一个进程，{0} 张全算："),
+    "weight": ("the gradient of one weight", "同一个权重的梯度"),
+    "step": ("the same step in both", "两边走同样的一步"),
+    "test": ("{0} test pictures for two processes", "{0} 张测试图片，两个进程"),
+    "sampler": ("DistributedSampler: as many for each", "DistributedSampler：每边一样多"),
+    "lesson": ("the lesson: each picture once", "本课：每张只算一次"),
+    "counted": ("{0} answers counted", "算了 {0} 个回答"),
+}
+
+
+def p11_distributed(words: dict[str, str]) -> Drawing:
+    draw = Drawing(820, 500, words["title"])
+    colours = ((BLUE, PALE_BLUE), (ORANGE, PALE_ORANGE))  # of the two processes
+
+    def pictures(numbers: list[int], x: float, y: float, processes: list[int], again: int = -1) -> None:
+        for place, (number, process) in enumerate(zip(numbers, processes, strict=True)):
+            stroke, pale = colours[process]
+            draw.rect(x + 40 * place, y, 34, 34, pale, stroke, dashed=place == again)
+            draw.text(x + 40 * place + 17, y + 23, number, anchor="middle")
+
+    size = 8
+    parts = [
+        list(DistributedSampler(range(size), num_replicas=2, rank=rank, seed=0, drop_last=True))
+        for rank in range(2)
+    ]
+    order = [number for pair in zip(*parts, strict=True) for number in pair]
+    generator = torch.Generator().manual_seed(0)
+    imgs, targets = torch.rand(size, 3, 32, 32, generator=generator), torch.arange(size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        tudui = Tudui()
+
+    def gradient(numbers: list[int]) -> float:
+        """As in the lesson's gradients_by_hand: of the mean loss over these pictures, for one weight."""
+        tudui.zero_grad()
+        F.cross_entropy(tudui(imgs[numbers]), targets[numbers]).backward()
+        return tudui.model1[8].bias.grad[0].item()
+
+    draw.text(30, 38, words["order"].format(size), bold=True)
+    pictures(order, 34, 52, [0, 1] * (size // 2))
+    own = [gradient(part) for part in parts]
+    for rank, (stroke, _) in enumerate(colours):
+        y = 112 + 104 * rank
+        draw.rect(30, y, 470, 88, WHITE, stroke, radius=8)
+        draw.text(46, y + 26, words["process"].format(rank), 15, stroke, bold=True)
+        draw.text(140, y + 26, words["part"], 13, GREY)
+        pictures(parts[rank], 46, y + 40, [rank] * len(parts[rank]))
+        draw.arrow(216, y + 57, 286, y + 57)
+        draw.text(392, y + 26, words["own"], 13, GREY, "middle")
+        draw.text(392, y + 64, f"{own[rank]:+.4f}", 18, anchor="middle")
+        draw.arrow(506, y + 44, 566, 164 + 88 * rank)
+    draw.text(538, 212, words["exchange"], 13, GREY, "middle", code=True)
+    draw.rect(576, 140, 214, 136, PALE_GREEN, GREEN, radius=8)
+    draw.text(683, 168, words["mean"], 14, GREEN, "middle", bold=True)
+    draw.text(683, 206, f"{sum(own) / 2:+.4f}", 22, anchor="middle")
+    draw.text(683, 234, words["weight"], 13, GREY, "middle")
+    draw.text(683, 260, words["step"], 13, GREY, "middle")
+    draw.text(576, 72, words["one"].format(size), 14, GREY)
+    draw.text(576, 98, f"{gradient(order):+.4f}", 18)
+
+    draw.line([(30, 332), (790, 332)])
+    size = 7
+    draw.text(30, 362, words["test"].format(size), bold=True)
+    padded = [
+        list(DistributedSampler(range(size), num_replicas=2, rank=rank, shuffle=False)) for rank in range(2)
+    ]
+    shares = [list(range(rank, size, 2)) for rank in range(2)]  # as in evaluate_together
+    for x, name, split in ((34, "sampler", padded), (430, "lesson", shares)):
+        draw.text(x, 388, words[name], 14, GREY)
+        for rank, numbers in enumerate(split):
+            again = len(numbers) - 1 if rank and len(numbers) > len(shares[rank]) else -1
+            pictures(numbers, x, 400 + 42 * rank, [rank] * len(numbers), again)
+        answers = sum(map(len, split))
+        colour = GREEN if answers == size else ORANGE
+        draw.text(x + 176, 440, words["counted"].format(answers), 14, colour, bold=True)
+    return draw
+
+
 PAGES = {
     "p01_dataloader": (p01_dataloader, P01),
     "p02_conv2d": (p02_conv2d, P02),
@@ -631,6 +923,9 @@ PAGES = {
     "p05_loss_optim": (p05_loss_optim, P05),
     "p06_pretrained": (p06_pretrained, P06),
     "p07_save_load": (p07_save_load, P07),
+    "p08_train": (p08_train, P08),
+    "p09_accelerator": (p09_accelerator, P09),
+    "p11_distributed": (p11_distributed, P11),
 }
 
 

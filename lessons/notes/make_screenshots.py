@@ -69,6 +69,9 @@ VIEWS = {
     "p05_loss_optim": View(NO_SMOOTHING, scalars),
     "p06_pretrained": View(NO_SMOOTHING, scalars, (1200, 600)),
     "p07_save_load": View(NO_SMOOTHING, scalars, (1200, 600)),
+    "p08_train": View(NO_SMOOTHING, scalars),
+    "p09_accelerator": View("images", images, (1400, 600)),
+    "p11_distributed": View(NO_SMOOTHING, scalars, TWO_GRIDS),
 }
 
 

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+import torch.distributed.run
 from torch import nn
 
 import lessons
@@ -481,6 +482,11 @@ def test_commands(command, quick, small_pictures, monkeypatch, capsys):
     for index, word in enumerate(words[:-1]):
         if word == "--dataset":  # a learner has cifar10, or a folder, and the tests have this one
             words[index + 1] = str(small_pictures)
+    if program == "torchrun":  # test_p11_distributed starts one; here, only that all words are known
+        launcher = torch.distributed.run.parse_args(words)
+        lesson_main = importlib.import_module(f"lessons.{Path(launcher.training_script).stem}").main
+        assert cli.parse_options(lesson_main, launcher.training_script_args) is not None
+        return
     if program == "python":
         # As the script's last line does it; in this process, since importing torch anew takes seconds
         script = Path(words.pop(0))

@@ -21,6 +21,7 @@ from lessons.p04_sequential import walk
 from lessons.p06_pretrained import freeze
 from lessons.p08_train import RECIPES, Training
 from lessons.p09_accelerator import LADDER
+from lessons.p10_classify import SQUARE, STRIDE, Classifier, feature_maps, occlusion_map
 from lessons.tudui import Tudui, TuduiMaxPool
 
 FIGURES = Path(__file__).resolve().parent / "figures"
@@ -827,6 +828,104 @@ def p09_accelerator(words: dict[str, str]) -> Drawing:
     return draw
 
 
+# --- Lesson 10
+
+P10 = {
+    "title": (
+        "From a file to the top five, and where the network looks",
+        "从图片文件到前五名，以及网络看哪里",
+    ),
+    "file": ("any size, any mode", "任何大小、任何模式"),
+    "picture": ("RGB, 32x32", "RGB，32x32"),
+    "stage": ("stage {0}", "第 {0} 级"),
+    "linear": ("linear", "全连接"),
+    "top": ("top five", "前五名"),
+    "exported": (
+        "exported together: pictures in [0, 1] go in, scores come out",
+        "一起导出：进去的是 [0, 1] 的图片，出来的是得分",
+    ),
+    "looks": ("A network that looks at one place only", "一个只看一处的网络"),
+    "place": ("{0} when nothing is covered", "什么都不遮：{0}"),
+    "square": ("A grey square slides over it: {0} places", "灰方块在上面滑动：{0} 个位置"),
+    "falls": ("{0} where it covers the place", "遮住那一处：{0}"),
+    "map": ("The occlusion map: how far it falls", "遮挡图：下降了多少"),
+    "most": ("by {0} in the middle", "中间下降 {0}"),
+}
+
+
+def p10_classify(words: dict[str, str]) -> Drawing:
+    draw = Drawing(860, 478, words["title"])
+
+    # The way of a picture
+    stages = feature_maps(Classifier(Tudui()), torch.zeros(1, 3, 32, 32))
+    draw.block(24, 62, 96, 64, ["photo.png"], WHITE, GREY, code=True, size=13)
+    draw.text(72, 146, words["file"], 12, GREY, "middle")
+    draw.arrow(122, 94, 138, 94)
+    draw.block(142, 62, 82, 64, ["to_rgb", "resize"], WHITE, GREY, code=True, size=13)
+    draw.text(183, 146, words["picture"], 12, GREY, "middle")
+    draw.arrow(226, 94, 250, 94)
+    draw.rect(246, 24, 456, 138, "none", GREEN, dashed=True, radius=8)
+    draw.text(258, 46, "Classifier", 14, GREEN, bold=True, code=True)
+    draw.text(690, 46, words["exported"], 12, GREEN, "end")
+    draw.block(256, 62, 108, 64, ["(imgs - mean)", "/ std"], PALE_GREEN, GREEN, code=True, size=12)
+    for index, maps in enumerate(stages):
+        x = 382 + 82 * index
+        channels, side, _ = maps.shape[1:]
+        draw.arrow(x - 16, 94, x - 2, 94)
+        draw.block(x + 2, 62, 62, 64, [f"{channels} x", f"{side}x{side}"], PALE_BLUE, BLUE, size=14)
+        draw.text(x + 33, 146, words["stage"].format(index + 1), 12, GREY, "middle")
+    draw.arrow(612, 94, 626, 94)
+    draw.block(630, 62, 64, 64, [words["linear"]], PALE_BLUE, BLUE, size=13)
+    draw.arrow(704, 94, 722, 94)
+    draw.block(726, 62, 110, 64, ["softmax", "topk"], WHITE, GREY, code=True, size=13)
+    draw.text(781, 146, words["top"], 12, GREY, "middle")
+    draw.line([(24, 184), (836, 184)])
+
+    # The occlusion map of a network that is simple enough to know where it looks
+    rows, columns = slice(16, 16 + SQUARE), slice(8, 8 + SQUARE)
+
+    def one_place(imgs: torch.Tensor) -> torch.Tensor:
+        bright = imgs[:, :, rows, columns].mean(dim=(1, 2, 3))
+        return torch.stack([1 - bright, bright], dim=1).log()  # softmax gives the two numbers back
+
+    def probability(img: torch.Tensor) -> str:
+        return f"{one_place(img.unsqueeze(0)).softmax(dim=1)[0, 1]:.0%}"
+
+    img = torch.full((3, 32, 32), 0.9)
+    covered = img.clone()
+    covered[:, rows, columns] = 0.5
+    heat = occlusion_map(one_place, img)[0]
+    top, pixel = 228, 6
+    for x, heading, below in (
+        (40, words["looks"], words["place"].format(probability(img))),
+        (
+            320,
+            words["square"].format(len(range(STRIDE - SQUARE, 32, STRIDE)) ** 2),
+            words["falls"].format(probability(covered)),
+        ),
+        (600, words["map"], words["most"].format(f"{heat.max():.1%}")),
+    ):
+        draw.text(x, top - 14, heading, 13, bold=True)
+        draw.rect(x, top, 32 * pixel, 32 * pixel, "#e5e5e5", GREY, radius=0)
+        draw.text(x, top + 32 * pixel + 24, below, 14, GREY)
+    for row in range(0, 32, STRIDE):  # pixels side by side are covered by the same squares
+        for column in range(0, 32, STRIDE):
+            share = round((heat[row, column] / heat.max()).item(), 4)
+            if share > 0:
+                pale = 229 - int(200 * share)
+                x, y, side = 600 + column * pixel, top + row * pixel, STRIDE * pixel
+                colour = f"rgb(229,{pale},{pale})"
+                draw.rect(x, y, side, side, colour, colour, radius=0, line=0)
+    side = SQUARE * pixel
+    draw.rect(320, top, side, side, "#808080", GREY, radius=0)
+    draw.arrow(374, top + side / 2, 410, top + side / 2)
+    for x in (40, 320, 600):
+        draw.rect(x + 8 * pixel, top + 16 * pixel, side, side, "none", ORANGE, radius=0, line=2.5)
+    draw.arrow(248, top + 96, 300, top + 96)
+    draw.arrow(528, top + 96, 580, top + 96)
+    return draw
+
+
 # --- Lesson 11
 
 P11 = {
@@ -925,6 +1024,7 @@ PAGES = {
     "p07_save_load": (p07_save_load, P07),
     "p08_train": (p08_train, P08),
     "p09_accelerator": (p09_accelerator, P09),
+    "p10_classify": (p10_classify, P10),
     "p11_distributed": (p11_distributed, P11),
 }
 

@@ -54,7 +54,7 @@ def to_visible(outputs: Tensor) -> Tensor:
     return (outputs - outputs.min()) / (outputs.max() - outputs.min())
 
 
-def main(dataset: str = DATASET, batch_size: int = 64, steps: int = 10, seed: int = 0) -> dict:
+def main(dataset: str = DATASET, batch_size: int = 64, steps: int = 8, seed: int = 0) -> dict:
     torch.manual_seed(seed)  # the kernels of a new Conv2d are random
 
     # --- By hand, and by PyTorch, which wants a batch and channels too: (N, C, H, W)

@@ -77,7 +77,7 @@ def main(
     train_data = open_dataset(dataset, train=True, transform=ToTensor())
     test_data = open_dataset(dataset, train=False, transform=ToTensor())
     train_loader = DataLoader(train_data, batch_size=batch_size, shuffle=True)
-    test_loader = DataLoader(test_data, batch_size=500)  # without gradients there is room for more at once
+    test_loader = DataLoader(test_data, batch_size=250)  # no gradients to keep, so there is room for more
 
     tudui = Tudui(num_classes=len(train_data.classes))
     loss_fn = nn.CrossEntropyLoss()  # takes the scores as they are: no softmax before it
@@ -112,7 +112,7 @@ def main(
             writer.add_scalar("loss/test", test_loss, epoch)
             writer.add_scalar("accuracy/test", accuracy, epoch)
             for name, parameter in tudui.named_parameters():
-                writer.add_histogram(name, parameter, epoch)
+                writer.add_histogram(name, parameter, epoch, max_bins=64)
         writer.result = f"test accuracy {accuracy:.1%}"
 
     return {"run": writer.folder, "by_hand": by_hand, "history": history, "model": tudui}

@@ -89,7 +89,7 @@ def evaluate_together(model: nn.Module, test_data: Dataset, device: torch.device
     share = Subset(test_data, range(dist.get_rank(), len(test_data), dist.get_world_size()))
     sums = torch.zeros(3, dtype=torch.float64, device=device)
     model.eval()
-    for imgs, targets in DataLoader(share, batch_size=500):
+    for imgs, targets in DataLoader(share, batch_size=250):
         sums += measure(model(imgs.to(device)), targets.to(device))
     model.train()
     dist.all_reduce(sums)  # adds up what the processes have; afterwards each has the total

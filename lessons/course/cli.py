@@ -30,6 +30,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lessons.course import CourseError, course_dir, course_home, torch_home
+from lessons.course.memory import keep_freed_memory
 from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page, title_and_see
 
 LESSONS_DIR = Path(__file__).resolve().parents[1]  # the package that holds the lessons
@@ -92,6 +93,7 @@ def command_line(main: Callable[..., Any]) -> None:
     def run() -> None:
         options = parse_options(main)
         if options is not None:
+            keep_freed_memory()
             main(**options)
 
     sys.exit(exit_code(run))
@@ -281,6 +283,7 @@ def run(ctx: typer.Context) -> int:
         except Exception:
             continue
 
+    keep_freed_memory()
     rows, failures = [], []
     start = time.perf_counter()
     try:

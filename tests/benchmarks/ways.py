@@ -1,0 +1,259 @@
+"""The ways of doing each thing: ``notes_*`` as the original notes do it, ``course_*`` as the lessons do it.
+
+Each is called once in its process, untimed, and returns the function that is timed.
+"""
+
+import tempfile
+import tracemalloc
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.tensorboard import SummaryWriter
+from torchvision.transforms import ToTensor
+
+from lessons.course.datasets import CourseData, Sketch10, dataset_line, open_dataset
+from lessons.course.memory import keep_freed_memory
+from lessons.p05_loss_optim import train_step
+from lessons.p08_train import RECIPES, Training, measure, multiplies_bf16
+from lessons.tudui import Tudui
+
+from .measure import MB, resident_mb
+
+BATCH_SIZE = 64
+FAST = {"channels_last": True}  # of lesson 8's recipe: what makes it faster and leaves the losses as they are
+
+
+def pictures(name: str, train: bool, count: int) -> CourseData:
+    """So many pictures of a data set, in random order, and repeated when it has fewer."""
+    data = open_dataset(name, train, ToTensor())
+    order = np.resize(np.random.default_rng(0).permutation(len(data)), count)
+    data.data, data.targets = data.data[order], [data.targets[index] for index in order]
+    return data
+
+
+class OneByOne(Dataset):
+    """The same pictures one at a time, as torchvision gives them: through PIL, then ToTensor."""
+
+    def __init__(self, data: CourseData) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.data[index]
+
+
+def loader(data: Dataset, batch_size: int = BATCH_SIZE) -> DataLoader:
+    return DataLoader(data, batch_size=batch_size, shuffle=True)
+
+
+def what_there_is(name: str) -> Callable[[], dict]:
+    """What torch computes with, and the pictures."""
+    used = dataset_line(open_dataset(name, True), open_dataset(name, False))
+    used += "; a case that wants more repeats them, one that wants fewer draws some"
+    return lambda: {"threads": torch.get_num_threads(), "bf16": multiplies_bf16(), "pictures": used}
+
+
+# --- Training: each run starts with the same weights and takes the same pictures in the same order
+
+
+def notes_train(name: str, count: int) -> Callable[[], dict]:
+    dataloader = loader(OneByOne(pictures(name, True, count)))
+
+    def epoch() -> dict:
+        torch.manual_seed(0)
+        tudui = Tudui()
+        loss_fn = nn.CrossEntropyLoss()
+        optimizer = torch.optim.SGD(tudui.parameters(), lr=0.01)
+        running_loss, losses = 0.0, []
+        for data in dataloader:
+            imgs, targets = data
+            outputs = tudui(imgs)
+            loss = loss_fn(outputs, targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            running_loss += loss  # the sum keeps a piece of each step's graph
+            losses.append(loss.detach())
+        return {"losses": torch.stack(losses).tolist()}
+
+    return epoch
+
+
+def course_train_p05(name: str, count: int) -> Callable[[], dict]:
+    dataloader = loader(pictures(name, True, count))
+
+    keep_freed_memory()  # as the command does before each lesson
+
+    def epoch() -> dict:
+        torch.manual_seed(0)
+        tudui = Tudui()
+        loss_fn = nn.CrossEntropyLoss()
+        optimizer = torch.optim.SGD(tudui.parameters(), lr=0.01)
+        return {"losses": [train_step(tudui, *batch, loss_fn, optimizer).item() for batch in dataloader]}
+
+    return epoch
+
+
+def training_p08(data: CourseData, **switches: bool) -> Training:
+    """Lesson 8's training with the notes' choices, save for the switches."""
+    keep_freed_memory()  # as the command does before each lesson
+    torch.manual_seed(0)
+    return Training(RECIPES["notes"]._replace(**switches), torch.from_numpy(data.data), 10, total_steps=1)
+
+
+def course_train_p08(
+    name: str, count: int, switches: dict, batch_size: int = BATCH_SIZE, keep_one: bool = False
+) -> Callable[[], dict]:
+    """With ``keep_one``, all steps are on one batch kept in memory: nothing but computing."""
+    data = pictures(name, True, count)
+    dataloader = loader(data, batch_size)
+    batches = [next(iter(dataloader))] * len(dataloader) if keep_one else dataloader
+
+    def epoch() -> dict:
+        training = training_p08(data, **switches)
+        sums = [measure(training.step(imgs, targets), targets) for imgs, targets in batches]
+        loss_sums, _, counts = torch.stack(sums).T
+        return {"losses": (loss_sums / counts).tolist()}
+
+    return epoch
+
+
+def course_train_epochs(name: str, count: int, epochs: int, switches: dict) -> Callable[[], dict]:
+    """A longer training: the resident memory in MB after each epoch, and the test accuracy at the end."""
+    data, test_data = pictures(name, True, count), open_dataset(name, False, ToTensor())
+
+    def train() -> dict:
+        training, resident = training_p08(data, **switches), []
+        for _ in range(epochs):
+            for imgs, targets in loader(data):
+                training.step(imgs, targets)
+            resident.append(resident_mb())
+        outputs = training.predict(DataLoader(test_data, batch_size=250))
+        right = outputs.argmax(dim=1) == torch.tensor(test_data.targets)
+        return {"resident_mb": resident, "accuracy": right.float().mean().item()}
+
+    return train
+
+
+# --- Data alone, and evaluation
+
+
+def read_through(name: str, count: int, one_by_one: bool) -> Callable[[], None]:
+    data = pictures(name, True, count)
+    dataloader = loader(OneByOne(data) if one_by_one else data)
+
+    def read() -> None:
+        for _imgs, _targets in dataloader:
+            pass
+
+    return read
+
+
+def memory_of_data(name: str, count: int) -> Callable[[], dict]:
+    """What Python and NumPy hold, in MB, once so many pictures are there."""
+
+    def hold() -> dict:
+        tracemalloc.start()
+        data = pictures(name, True, count)
+        return {"pictures": len(data), "held_mb": tracemalloc.get_traced_memory()[0] / MB}
+
+    return hold
+
+
+def notes_evaluate(name: str, count: int) -> Callable[[], dict]:
+    """The notes' loop over the test split without the three lines that train: it still builds each graph."""
+    dataloader = loader(OneByOne(pictures(name, False, count)))
+    torch.manual_seed(0)
+    tudui = Tudui()
+    loss_fn = nn.CrossEntropyLoss()
+
+    def evaluate() -> dict:
+        total_loss, correct = 0.0, 0
+        for data in dataloader:
+            imgs, targets = data
+            outputs = tudui(imgs)
+            total_loss += loss_fn(outputs, targets).item() * len(imgs)
+            correct += (outputs.argmax(1) == targets).sum().item()
+        return {"loss": total_loss / count, "correct": correct}
+
+    return evaluate
+
+
+def course_evaluate(name: str, count: int) -> Callable[[], dict]:
+    data = pictures(name, False, count)
+    dataloader, targets = DataLoader(data, batch_size=250), torch.tensor(data.targets)
+    training = training_p08(data, **FAST)
+
+    def evaluate() -> dict:
+        loss_sum, correct, _ = measure(training.predict(dataloader), targets).tolist()
+        return {"loss": loss_sum / count, "correct": int(correct)}
+
+    return evaluate
+
+
+# --- VGG16's checkpoint, Sketch10, TensorBoard
+
+
+def notes_load_vgg16(path: Path) -> Callable[[], None]:
+    def load() -> None:
+        vgg16 = torchvision.models.vgg16()
+        vgg16.load_state_dict(torch.load(path))
+
+    return load
+
+
+def course_load_vgg16(path: Path) -> Callable[[], None]:
+    def load() -> None:  # the last way of lesson 7
+        with torch.device("meta"):
+            vgg16 = torchvision.models.vgg16()
+        vgg16.load_state_dict(torch.load(path, mmap=True), assign=True)
+
+    return load
+
+
+def save_vgg16(path: Path) -> Callable[[], None]:
+    return lambda: torch.save(torchvision.models.vgg16().state_dict(), path)
+
+
+def draw_sketch10() -> Callable[[], None]:
+    def draw() -> None:
+        with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+            Sketch10(folder, download=True)
+
+    return draw
+
+
+def notes_events(name: str, count: int) -> Callable[[], dict]:
+    """What the notes' scripts write on test pictures: a grid of every batch, before and behind a layer."""
+    data = OneByOne(pictures(name, False, count))
+
+    def write() -> dict:
+        convolution, maxpool = nn.Conv2d(3, 3, 3), nn.MaxPool2d(3)
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # add_graph uses what torch has deprecated
+            with SummaryWriter(f"{folder}/conv2d") as writer:
+                for step, (imgs, _) in enumerate(loader(data)):
+                    writer.add_images("output", convolution(imgs), step)
+            with SummaryWriter(f"{folder}/maxpool") as writer:
+                for step, (imgs, _) in enumerate(loader(data)):
+                    writer.add_images("input", imgs, step)
+                    writer.add_images("output", maxpool(imgs), step)
+            with SummaryWriter(f"{folder}/sequential") as writer:
+                writer.add_graph(Tudui(), torch.ones(64, 3, 32, 32))
+            return {"bytes": event_bytes(Path(folder))}
+
+    return write
+
+
+def event_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("events.out.tfevents.*"))

@@ -11,13 +11,13 @@ from lessons.course.cli import command_line
 from lessons.course.logbook import new_run_folder
 
 from . import ways
-from .cases import CASES, QUICK, Work
+from .cases import CASES, QUICK, UNASKED, Work
 from .measure import Apart, machine
 from .report import HEADER, line, plot
 
 
 def main(
-    names: list[str] = typer.Argument(None, help="the cases to run; all when none is named"),  # noqa: B008
+    names: list[str] = typer.Argument(None, help="the cases to run"),  # noqa: B008
     quick: bool = typer.Option(False, help="little work: shows that all of it runs, not how fast"),
     pictures: str = typer.Option(DATASET, help="a data set, or a folder with train/<class>/ and test/"),
     threads: int = typer.Option(0, help="for torch; 0 leaves the choice to it"),
@@ -33,7 +33,7 @@ def main(
     folder = out or new_run_folder("benchmarks")
     folder.mkdir(parents=True, exist_ok=True)
     print(*(f"{name}: {value}" for name, value in about.items()), HEADER, sep="\n")
-    for name in names or CASES:
+    for name in names or UNASKED:
         for row in CASES[name](work):
             print(line(row), flush=True)
             result["rows"].append(row)

@@ -108,6 +108,25 @@ def train(work: Work) -> Iterator[dict]:
     yield versus(title, against, reach, runs, "notes", "bf16", work.train, **checked)
 
 
+def recipes(work: Work) -> Iterator[dict]:
+    """20 epochs of the notes' recipe, and one of the fast recipe with three seeds in between."""
+    about = "one epoch of the fast recipe", f"{work.epochs} of the notes'", ">= 20"
+    notes, fast = Apart(ways.notes_next_epoch, work.pictures), Apart(ways.course_next_seed, work.pictures, 1)
+    epochs, seeds = [], []
+    for epoch in range(1, work.epochs + 1):
+        epochs.append(notes())
+        if epoch % (work.epochs // 3) == 0:
+            seeds.append(fast())
+    learnt = Apart(ways.tested, work.pictures, epochs[-1].facts["weights"])().facts["accuracy"]
+    accuracies = [run.facts["accuracy"] for run in seeds]
+    seconds = sum(run.seconds for run in epochs)
+    details = {"accuracies": accuracies, "the notes' accuracy": learnt, "the notes' seconds": seconds}
+    yield row(*about, [seconds / run.seconds for run in seeds], **details)
+    yield row(
+        "its test accuracy", "the notes'", ">= 0", [100 * (one - learnt) for one in accuracies], "points"
+    )
+
+
 def limit(work: Work) -> Iterator[dict]:
     """Training steps with real data, against as many on one kept batch: nothing but computing."""
     arguments = work.pictures, work.train, ways.FAST
@@ -240,5 +259,6 @@ def off_a_line(case: str, against: str, points: dict[int, float]) -> dict:
 
 CASES = {
     case.__name__: case
-    for case in (train, limit, data, memory, evaluate, vgg16, seven, start, sketch10, scaling)
+    for case in (train, limit, data, memory, evaluate, vgg16, seven, start, sketch10, scaling, recipes)
 }
+UNASKED = [name for name in CASES if name != "recipes"]  # it takes half an hour by itself

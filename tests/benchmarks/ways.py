@@ -3,6 +3,7 @@
 Each is called once in its process, untimed, and returns the function that is timed.
 """
 
+import itertools
 import tempfile
 import tracemalloc
 import warnings
@@ -130,7 +131,7 @@ def course_train_p08(
 
 def course_train_epochs(name: str, count: int, epochs: int, switches: dict) -> Callable[[], dict]:
     """A longer training: the resident memory in MB after each epoch, and the test accuracy at the end."""
-    data, test_data = pictures(name, True, count), open_dataset(name, False, ToTensor())
+    data = pictures(name, True, count)
 
     def train() -> dict:
         training, resident = training_p08(data, **switches), []
@@ -138,11 +139,65 @@ def course_train_epochs(name: str, count: int, epochs: int, switches: dict) -> C
             for imgs, targets in loader(data):
                 training.step(imgs, targets)
             resident.append(resident_mb())
-        outputs = training.predict(DataLoader(test_data, batch_size=250))
-        right = outputs.argmax(dim=1) == torch.tensor(test_data.targets)
-        return {"resident_mb": resident, "accuracy": right.float().mean().item()}
+        return {"resident_mb": resident, "accuracy": accuracy_of(training, name)}
 
     return train
+
+
+# --- Recipes: not the same training, but how soon each is how good. On the whole of both splits
+
+
+def notes_next_epoch(name: str) -> Callable[[], dict]:
+    """One more epoch of the notes' training at each call."""
+    dataloader = loader(OneByOne(open_dataset(name, True, ToTensor())))
+    torch.manual_seed(0)
+    tudui, loss_fn = Tudui(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(tudui.parameters(), lr=0.01)
+
+    def epoch() -> dict:
+        running_loss = 0.0
+        for data in dataloader:
+            imgs, targets = data
+            loss = loss_fn(tudui(imgs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            running_loss += loss
+        return {"weights": {key: value.clone() for key, value in tudui.state_dict().items()}}
+
+    return epoch
+
+
+def course_next_seed(name: str, epochs: int) -> Callable[[], dict]:
+    """The fast recipe for so many epochs, and the test of what it has learnt; another seed at each call."""
+    data, seeds = open_dataset(name, True, ToTensor()), itertools.count()
+    recipe = RECIPES["fast"]
+    dataloader = loader(data, recipe.batch_size)
+
+    def train() -> dict:
+        keep_freed_memory()  # as the command does before each lesson
+        torch.manual_seed(next(seeds))
+        training = Training(recipe, torch.from_numpy(data.data), 10, epochs * len(dataloader))
+        for _ in range(epochs):
+            for imgs, targets in dataloader:
+                training.step(imgs, targets)
+        return {"accuracy": accuracy_of(training, name)}
+
+    return train
+
+
+def tested(name: str, weights: dict) -> Callable[[], dict]:
+    """The test accuracy of a network with these weights."""
+    data = open_dataset(name, False, ToTensor())
+    training = training_p08(data)
+    training.model.load_state_dict(weights)
+    return lambda: {"accuracy": accuracy_of(training, name)}
+
+
+def accuracy_of(training: Training, name: str) -> float:
+    data = open_dataset(name, False, ToTensor())
+    answers = training.predict(DataLoader(data, batch_size=250)).argmax(dim=1)
+    return (answers == torch.tensor(data.targets)).double().mean().item()
 
 
 # --- Data alone, and evaluation

@@ -67,6 +67,8 @@ HELP = {
     "shift": "move training pictures by up to so many pixels",
     "channels_last": "keep the channels of a pixel side by side in memory",
     "bf16": "compute in bfloat16; fast only where the processor has instructions for it",
+    "compile": "also measure torch.compile; by default on an accelerator alone",
+    "checkpoint": "a .pth file of lesson 8 or a bare state_dict; by default lesson 8's newest best.pth",
     "device": "cpu, cuda, mps, ...; chosen by itself when not given",
     "image": "a picture of your own; give it again for more",
 }

@@ -71,7 +71,7 @@ VIEWS = {
     "p07_save_load": View(NO_SMOOTHING, scalars, (1200, 600)),
     "p08_train": View(NO_SMOOTHING, scalars),
     "p09_accelerator": View("images", images, (1400, 600)),
-    "p10_classify": View("images", images, TWO_GRIDS),
+    "p10_classify": View("images", images, (1400, 1030)),
     "p11_distributed": View(NO_SMOOTHING, scalars, TWO_GRIDS),
 }
 

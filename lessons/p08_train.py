@@ -122,6 +122,7 @@ class Training:
             weight_decay=recipe.weight_decay,
         )
         if recipe.one_cycle:  # up to learning_rate in the first fifth of the steps, then down to almost 0
+            total_steps = max(total_steps, 6)  # of 5 steps a fifth is 1, in which nothing can rise
             self.scheduler = OneCycleLR(
                 self.optimizer, recipe.learning_rate, total_steps, pct_start=0.2, cycle_momentum=False
             )
@@ -166,7 +167,10 @@ class Training:
     @torch.no_grad()
     def predict(self, dataloader: DataLoader) -> Tensor:
         """The scores (M, C) of all M pictures of the loader, in its order."""
-        return torch.cat([self.forward(imgs.to(self.mean.device)) for imgs, _ in dataloader])
+        self.model.eval()  # Tudui has no layer that minds; Dropout and BatchNorm would
+        outputs = torch.cat([self.forward(imgs.to(self.mean.device)) for imgs, _ in dataloader])
+        self.model.train()
+        return outputs
 
     def state_dict(self) -> dict:
         return {
@@ -186,8 +190,8 @@ class Training:
 class CtrlC:
     """``with CtrlC() as ctrl_c:`` notes Ctrl-C in ``ctrl_c.pressed`` and lets the step under way end.
 
-    Broken off inside ``optimizer.step()``, some weights would have moved and others not. A second Ctrl-C
-    breaks off at once, as usual.
+    If it broke off inside ``optimizer.step()``, some weights would have moved and others not. A second Ctrl-C
+    breaks off at once, as usual. At the end of the block a Ctrl-C that nobody has looked at is raised.
     """
 
     pressed = False
@@ -200,8 +204,10 @@ class CtrlC:
         self.pressed = True
         signal.signal(signal.SIGINT, self.usual)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         signal.signal(signal.SIGINT, self.usual)
+        if self.pressed and error is None:
+            raise KeyboardInterrupt
 
 
 def measure(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -223,7 +229,7 @@ def newest_unfinished() -> dict:
 
 
 def settings_to_go_on(given: dict, checkpoint: dict) -> dict:
-    """The settings of the interrupted run. CourseError when others were given: it would be another run."""
+    """The settings of the interrupted run. CourseError when others were given, unless they are defaults."""
     for name, parameter in inspect.signature(main).parameters.items():
         if name in given and given[name] not in (parameter.default, checkpoint["settings"][name]):
             raise CourseError(
@@ -294,6 +300,10 @@ def main(
     ingredients = RECIPES[settings["recipe"]]._replace(**switches)
     settings |= ingredients._asdict()  # nothing is left open: this is what the checkpoint and the card keep
     args = SimpleNamespace(**settings)
+    if min(args.epochs, args.patience, args.batch_size) < 1:
+        raise CourseError("--epochs, --patience and --batch-size must be at least 1")
+    if not (0 <= args.shift < 32 and 0 <= args.label_smoothing < 1):
+        raise CourseError("--shift must be from 0 to 31, and --label-smoothing at least 0 and below 1")
 
     torch.manual_seed(args.seed)
     train_data = open_dataset(args.dataset, train=True, transform=ToTensor())
@@ -303,17 +313,24 @@ def main(
     steps_per_epoch = math.ceil(len(train_data) / args.batch_size)
     total_steps = args.epochs * steps_per_epoch
     pictures, num_classes = torch.from_numpy(train_data.data), len(train_data.classes)
-    training = Training(ingredients, pictures, num_classes, total_steps)
+    try:
+        training = Training(ingredients, pictures, num_classes, total_steps)
+    except ValueError as error:  # what PyTorch says of a negative momentum, for one
+        raise CourseError(f"the recipe has a number that cannot be: {error}") from error
+    settings["dataset"] = train_data.name  # a folder's whole path, so that --resume works from anywhere
+    same = checkpoint and checkpoint["classes"] == list(train_data.classes)
+    if checkpoint and not (same and len(checkpoint["order"]) == len(train_data)):
+        raise CourseError("the pictures have changed since the stop: start a new run, without --resume")
 
     # Where the run stands. With the state of the training and of the random numbers, it is a checkpoint
-    stand = {"epoch": 1, "step": 0, "history": [], "best_accuracy": 0.0, "best_epoch": 0, "finished": False}
+    state = {"epoch": 1, "step": 0, "history": [], "best_accuracy": -1.0, "best_epoch": 0, "finished": False}
     if checkpoint:
         training.load_state_dict(checkpoint)
-        stand = {name: checkpoint[name] for name in (*stand, "order", "sums")}
+        state = {name: checkpoint[name] for name in (*state, "order", "sums", "seconds")}
     go_on_with = checkpoint["run"] if checkpoint else None
     with (
         RunWriter(
-            __file__, train_data, test_data, go_on_with=go_on_with, purge_step=stand["epoch"], **settings
+            __file__, train_data, test_data, go_on_with=go_on_with, purge_step=state["epoch"], **settings
         ) as writer,
         Progress(
             "{task.description}",
@@ -330,42 +347,49 @@ def main(
         def save_checkpoint(name: str) -> None:
             about = {"classes": list(train_data.classes), "settings": settings, "run": writer.folder.name}
             random_numbers = {"rng_state": torch.get_rng_state()}
-            save({**training.state_dict(), **stand, **about, **random_numbers}, folder / name)
+            save({**training.state_dict(), **state, **about, **random_numbers}, folder / name)
 
-        done = (stand["epoch"] - 1) * steps_per_epoch + stand["step"]
+        done = (state["epoch"] - 1) * steps_per_epoch + state["step"]
         bar = progress.add_task("training", total=total_steps, completed=done, speed=0)
         if checkpoint:
             torch.set_rng_state(checkpoint["rng_state"])  # now: the lines above have drawn from it too
-        while not stand["finished"]:
-            if stand["step"] == 0:
-                stand["order"] = torch.randperm(len(train_data))  # (M,): each picture's number, once
-                stand["sums"] = torch.zeros(3, dtype=torch.float64)
+        while state["epoch"] <= args.epochs and state["epoch"] - state["best_epoch"] <= args.patience:
+            epoch = state["epoch"]
+            if state["step"] == 0:
+                state["order"] = torch.randperm(len(train_data))  # (M,): each picture's number, once
+                state["sums"], state["seconds"] = torch.zeros(3, dtype=torch.float64), 0.0
             train_loader = DataLoader(
                 train_data,
                 args.batch_size,
-                sampler=stand["order"][stand["step"] * args.batch_size :].tolist(),  # what is left of it
+                sampler=state["order"][state["step"] * args.batch_size :].tolist(),  # what is left of it
                 generator=torch.Generator(),  # or a new loader would take one of our random numbers
             )
-            start, pictures_before, speed = time.perf_counter(), stand["sums"][2].item(), 0.0
+            before = time.perf_counter()
             for imgs, targets in train_loader:
                 outputs = training.step(imgs, targets)
-                stand["sums"] += measure(outputs, targets)
-                stand["step"] += 1
-                speed = (stand["sums"][2].item() - pictures_before) / (time.perf_counter() - start)
-                running = f"epoch {stand['epoch']}  loss {stand['sums'][0] / stand['sums'][2]:.3f}"
+                state["sums"] += measure(outputs, targets)
+                state["step"] += 1
+                now = time.perf_counter()
+                state["seconds"] += now - before
+                before = now
+                loss_sum, _, pictures_seen = state["sums"].tolist()
+                running = f"epoch {epoch}  loss {loss_sum / pictures_seen:.3f}"
+                speed = pictures_seen / state["seconds"]
                 progress.update(bar, advance=1, speed=speed, description=running)
                 if ctrl_c.pressed:
                     save_checkpoint("last.pth")
                     print(f"saved {folder / 'last.pth'}; lessons run 8 --resume goes on from there")
                     raise KeyboardInterrupt
 
-            train_loss, train_accuracy = (stand["sums"] / stand["sums"][2])[:2].tolist()
+            train_loss, train_accuracy = (state["sums"] / state["sums"][2])[:2].tolist()
+            speed = len(train_data) / state["seconds"]
             if not math.isfinite(train_loss):
+                if (folder / "last.pth").is_file():  # it would only come to this again
+                    save({**torch.load(folder / "last.pth"), "finished": True}, folder / "last.pth")
                 smaller = f"--learning-rate {args.learning_rate / 10:g}"
                 raise CourseError(f"the loss has become {train_loss}: the steps are too large, try {smaller}")
             outputs = training.predict(test_loader)  # (M, C)
             test_loss, test_accuracy = (measure(outputs, test_targets) / len(test_data))[:2].tolist()
-            epoch = stand["epoch"]
             curves = {
                 "loss/train": train_loss,
                 "loss/test": test_loss,
@@ -380,29 +404,30 @@ def main(
             told += f"  accuracy {train_accuracy:.1%}, test {test_accuracy:.1%}"
             print(f"{told}  {speed:,.0f} pictures/s")
 
-            stand["history"].append(curves)
-            stand |= {"epoch": epoch + 1, "step": 0}
-            if test_accuracy > stand["best_accuracy"]:
-                stand |= {"best_accuracy": test_accuracy, "best_epoch": epoch}
+            state["history"].append(curves)
+            if test_accuracy > state["best_accuracy"]:
+                state |= {"best_accuracy": test_accuracy, "best_epoch": epoch}
                 save_checkpoint("best.pth")
-            if epoch - stand["best_epoch"] >= args.patience:
-                print(f"no better for {args.patience} epochs: stopped early")
-                stand["finished"] = True
-            if epoch == args.epochs:
-                stand["finished"] = True
+            state |= {"epoch": epoch + 1, "step": 0}
             save_checkpoint("last.pth")
 
-        counts = report(writer, training, test_data, outputs)
-        result = {"hparam/test accuracy": test_accuracy, "hparam/test loss": test_loss}
+        epoch = len(state["history"])
+        if epoch < args.epochs:
+            print(f"no better for {args.patience} epochs: stopped early")
+        counts = report(writer, training, test_data, training.predict(test_loader))
+        last = state["history"][-1]
+        result = {"hparam/test accuracy": last["accuracy/test"], "hparam/test loss": last["loss/test"]}
         writer.add_hparams(settings, result, run_name=".")  # ".": into this run's folder
-        print(f"the best, of epoch {stand['best_epoch']}: {folder / 'best.pth'}")
-        writer.result = f"test accuracy {test_accuracy:.1%} after {epoch} epochs"
+        state["finished"] = True
+        save_checkpoint("last.pth")
+        print(f"the best, of epoch {state['best_epoch']}: {folder / 'best.pth'}")
+        writer.result = f"test accuracy {last['accuracy/test']:.1%} after {epoch} epochs"
 
     return {
         "run": writer.folder,
         "checkpoints": folder,
-        "history": stand["history"],
-        "best": (stand["best_epoch"], stand["best_accuracy"]),
+        "history": state["history"],
+        "best": (state["best_epoch"], state["best_accuracy"]),
         "confusion": counts,
         "model": training.model,
     }

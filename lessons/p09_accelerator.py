@@ -11,6 +11,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from copy import copy
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -43,8 +44,16 @@ def pick_device(wanted: str = "") -> torch.device:
         raise CourseError(f"cannot compute on {wanted!r} ({reason}): leave out --device") from error
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16, and does not imitate them."""
+    if device.type == "cpu":
+        return multiplies_bf16()
+    return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def picture_by_picture(data: CourseData, batch_size: int, device: torch.device) -> Batches:
     """Each picture is converted by itself, as a beginner's loop does it."""
+    data = copy(data)  # the other feeds keep their transform; the pictures are not copied
     data.transform = Compose([ToTensor()])  # ToTensor alone would be done for whole batches
     loader = DataLoader(data, batch_size, shuffle=True)
     while True:
@@ -54,7 +63,6 @@ def picture_by_picture(data: CourseData, batch_size: int, device: torch.device) 
 
 def whole_batches(data: CourseData, batch_size: int, device: torch.device) -> Batches:
     """A batch is converted in one go. With an accelerator, in memory that it reads by itself: pinned."""
-    data.transform = ToTensor()
     loader = DataLoader(data, batch_size, shuffle=True, pin_memory=device.type == "cuda")
     while True:
         for imgs, targets in loader:  # non_blocking: Python goes on and prepares the next batch meanwhile
@@ -108,7 +116,9 @@ def train(training: Training, batches: Batches, steps: int) -> tuple[int, float]
         training.step(imgs, targets)
         pictures += len(imgs)
     if training.mean.device.type != "cpu":
-        torch.accelerator.synchronize()  # so far the work was only handed over: wait until it is done
+        torch.accelerator.synchronize(
+            training.mean.device
+        )  # so far the work was only handed over: wait until it is done
     return pictures, time.perf_counter() - start
 
 
@@ -155,23 +165,19 @@ def main(
     compile: bool | None = None,
     seed: int = 0,
 ) -> dict:
+    if min(steps, epochs, batch_size) < 1:
+        raise CourseError("--steps, --epochs and --batch-size must be at least 1")
     place = pick_device(device)
-    on_cpu = place.type == "cpu"
     if compile is None:  # half a minute of compiling, which a GPU earns back and a CPU does not
-        compile = not on_cpu
-    has_bf16 = (
-        multiplies_bf16()
-        if on_cpu
-        else place.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
-    )
+        compile = place.type != "cpu"
     ladder = []
     for rung in LADDER:
-        if rung.name == "+ bf16" and not has_bf16:
+        if rung.name == "+ bf16" and not has_bf16(place):
             print(f"not measured: {rung.name}, this {place.type} has no instructions for it")
         elif rung.compiled and not compile:
             print(f"not measured: {rung.name}, which seldom pays on a CPU (--compile measures it)")
         else:
-            ladder.append(rung._replace(bf16=rung.bf16 and has_bf16))
+            ladder.append(rung._replace(bf16=rung.bf16 and has_bf16(place)))
 
     train_data = open_dataset(dataset, train=True, transform=ToTensor())
     test_data = open_dataset(dataset, train=False, transform=ToTensor())

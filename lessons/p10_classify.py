@@ -195,6 +195,9 @@ def main(dataset: str = DATASET, image: list[str] | None = None, checkpoint: str
         fit = len(test_data.classes) == num_classes
         classes = test_data.classes if fit else [f"class {number}" for number in range(num_classes)]
     if not image:
+        if list(test_data.classes) != list(classes):
+            told = f"this network knows other classes than {test_data.name} has"
+            raise CourseError(f"{told}: name its --dataset, or give an --image")
         for number, index in enumerate(range(0, len(test_data), len(test_data) // 3 + 1), start=1):
             img, target = test_data[index]
             names.append(f"{number} {test_data.classes[target]} (test)")

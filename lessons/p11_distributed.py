@@ -37,6 +37,7 @@ from lessons.course import DATASET, CourseError, course_dir
 from lessons.course.cli import command_line
 from lessons.course.datasets import open_dataset
 from lessons.course.logbook import RunWriter
+from lessons.course.memory import keep_freed_memory
 from lessons.p05_loss_optim import train_step
 from lessons.p07_save_load import save
 from lessons.p08_train import measure
@@ -45,7 +46,7 @@ from lessons.tudui import Tudui
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}  # the network interface that leads nowhere but to this machine
 
 
-def join_the_group(meeting_file: str | None, timeout: float) -> torch.device:
+def join_the_group(rendezvous_file: str | None, timeout: float) -> torch.device:
     """Make this process one of the group, and say where it computes. torchrun has told it who it is."""
     rank, world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])  # on all machines together
     local_rank, local_size = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])  # on this one
@@ -56,12 +57,12 @@ def join_the_group(meeting_file: str | None, timeout: float) -> torch.device:
         torch.cuda.set_device(device)
 
     store = None  # the processes meet where torchrun's MASTER_ADDR and MASTER_PORT say,
-    if meeting_file:  # or in a file when all are on one machine: a new one after each restart
-        store = dist.FileStore(meeting_file + os.environ["TORCHELASTIC_RESTART_COUNT"])
+    if rendezvous_file:  # or in a file when all are on one machine: a new one after each restart
+        store = dist.FileStore(rendezvous_file + os.environ["TORCHELASTIC_RESTART_COUNT"])
         if sys.platform in LOOPBACK:
             os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = LOOPBACK[sys.platform]
-    patience = timedelta(seconds=timeout)  # how long to wait for an answer of the others
-    dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=patience)
+    waiting = timedelta(seconds=timeout)  # for an answer of the others
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=waiting)
     print(f"process {rank} of {world_size}: pid {os.getpid()}, {device}, {backend}", flush=True)
     return device
 
@@ -96,23 +97,28 @@ def evaluate_together(model: nn.Module, test_data: Dataset, device: torch.device
     return sums.tolist()
 
 
+def this_job() -> str:
+    """What all restarts of a job share, and no other job: many have the same id, such as none at all."""
+    return f"{os.environ['TORCHELASTIC_RUN_ID']} of process {os.getppid()}"
+
+
 def find_checkpoint(resume: bool) -> dict | None:
-    """The newest checkpoint: with ``resume``, or when torchrun has restarted the job that wrote it."""
-    restarted = os.environ["TORCHELASTIC_RESTART_COUNT"] != "0"
+    """The newest checkpoint of this job, when it has been restarted; with ``resume``, else of any job."""
     saved = course_dir("models_saved").glob("p11_distributed/*/last.pth")
-    newest = max(saved, key=os.path.getmtime, default=None) if resume or restarted else None
-    checkpoint = torch.load(newest, map_location="cpu") if newest else None
-    if resume and not checkpoint:
+    newest = [torch.load(path, map_location="cpu") for path in sorted(saved, key=os.path.getmtime)][::-1]
+    if os.environ["TORCHELASTIC_RESTART_COUNT"] != "0":
+        for checkpoint in newest:
+            if checkpoint["job"] == this_job():
+                return checkpoint  # or else it failed before its first one
+    if resume and not newest:
         raise CourseError("there is no run to go on with: leave out --resume to start one")
-    if resume or (checkpoint and checkpoint["job"] == os.environ["TORCHELASTIC_RUN_ID"]):
-        return checkpoint
-    return None  # this job failed before its first checkpoint
+    return newest[0] if resume else None
 
 
-def train(meeting_file: str | None, settings: dict) -> dict:
+def train(rendezvous_file: str | None, settings: dict) -> dict:
     """What each process does, all at the same time. Process 0 returns what a test wants to see."""
     args = SimpleNamespace(**settings)
-    device = join_the_group(meeting_file, args.timeout)
+    device = join_the_group(rendezvous_file, args.timeout)
     rank, world_size = dist.get_rank(), dist.get_world_size()
     message = [find_checkpoint(args.resume) if rank == 0 else None]
     dist.broadcast_object_list(message)  # process 0 sends, the others receive: its disk may not be theirs
@@ -162,10 +168,10 @@ def train(meeting_file: str | None, settings: dict) -> dict:
             for imgs, targets in train_loader:
                 # Lesson 5's step, unchanged: that its backward averages the gradients is DDP's doing
                 losses[rank] += train_step(model, imgs.to(device), targets.to(device), loss_fn, optimizer)
-            speed = len(train_loader) * args.batch_size / (time.perf_counter() - start)
             dist.all_reduce(losses)  # each has added its own to zeros; now all have all
             losses /= len(train_loader)
             train_loss = losses.mean().item()
+            speed = len(train_loader) * args.batch_size / (time.perf_counter() - start)
             if not math.isfinite(train_loss):
                 smaller = f"--learning-rate {args.learning_rate / 10:g}"
                 raise CourseError(f"the loss has become {train_loss}: the steps are too large, try {smaller}")
@@ -191,15 +197,11 @@ def train(meeting_file: str | None, settings: dict) -> dict:
                     "epoch": epoch,
                     "history": history,
                     "classes": list(train_data.classes),
-                    "mean": [
-                        0.0,
-                        0.0,
-                        0.0,
-                    ],  # for lesson 10: the network knows pictures as ToTensor gives them
-                    "std": [1.0, 1.0, 1.0],
+                    "mean": [0.0] * 3,  # for lesson 10: pictures as ToTensor gives them
+                    "std": [1.0] * 3,
                     "processes": world_size,
                     "run": writer.folder.name,
-                    "job": os.environ["TORCHELASTIC_RUN_ID"],
+                    "job": this_job(),
                 }
                 save(content, folder / "last.pth")
         if rank == 0:
@@ -220,12 +222,13 @@ def stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def work(meeting_file: str | None, settings: dict) -> dict:
+def work(rendezvous_file: str | None, settings: dict) -> dict:
     """``train``, and one sentence instead of a traceback when another process is lost."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    keep_freed_memory()  # as the command has done for itself
     try:
-        return train(meeting_file, settings)
+        return train(rendezvous_file, settings)
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise

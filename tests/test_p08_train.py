@@ -1,4 +1,5 @@
 import math
+import shutil
 import signal
 
 import pytest
@@ -69,12 +70,11 @@ def test_channels_last_changes_the_layout_and_not_the_scores():
 
 
 def test_bf16_computes_in_bf16_and_gives_scores_in_fp32():
-    ours, seen = training(bf16=True), []
+    ours, seen, imgs = training(bf16=True), [], torch.rand(4, 3, 32, 32)
     ours.model.model1[0].register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
-    scores = ours.forward(torch.rand(4, 3, 32, 32))
+    scores = ours.forward(imgs)
     assert (seen, scores.dtype) == ([torch.bfloat16], torch.float32)
-    exact = training().forward(torch.rand(4, 3, 32, 32))
-    assert scores.shape == exact.shape == (4, 10)
+    torch.testing.assert_close(scores, training().forward(imgs), rtol=0.05, atol=0.01)
 
 
 def test_normalised_training_pictures_have_mean_0_and_std_1():
@@ -128,9 +128,26 @@ def test_one_cycle_goes_up_for_a_fifth_and_then_down():
     for _ in range(100):
         rates.append(ours.scheduler.get_last_lr()[0])
         ours.optimizer.step()
-        ours.scheduler.step() if len(rates) < 100 else None
+        if len(rates) < 100:
+            ours.scheduler.step()
     assert rates.index(max(rates)) == 19 and max(rates) == pytest.approx(0.1)
     assert rates[0] == pytest.approx(0.1 / 25) and rates[-1] < 1e-5
+
+
+@pytest.mark.parametrize("total_steps", [1, 5, 6])
+def test_one_cycle_of_few_steps(total_steps):
+    ours = training(one_cycle=True, total_steps=total_steps)
+    for _ in range(total_steps):
+        ours.step(torch.rand(2, 3, 32, 32), torch.tensor([0, 1]))
+    assert 0 < ours.scheduler.get_last_lr()[0] <= 0.01
+
+
+def test_testing_does_not_train():
+    ours, imgs = training(), torch.rand(4, 3, 32, 32)
+    ours.model.model1.insert(1, nn.Dropout(0.9))
+    loader = [(imgs, torch.arange(4))]
+    assert torch.equal(ours.predict(loader), ours.predict(loader))
+    assert ours.model.training
 
 
 def test_the_optimizer_gets_the_recipe():
@@ -155,7 +172,7 @@ def test_measure_adds_up_over_batches():
     assert (correct, pictures) == ((outputs.argmax(1) == targets).sum().item(), 7)
 
 
-def test_each_ingredient_is_an_option(monkeypatch):
+def test_each_ingredient_is_an_option():
     given = cli.parse_options(p08_train.main, ["--no-mirror", "--shift", "0", "--one-cycle"], "p08")
     assert (given["mirror"], given["shift"], given["one_cycle"], given["normalise"]) == (False, 0, True, None)
     assert set(Recipe._fields) <= set(given)
@@ -194,7 +211,7 @@ def test_the_best_network_is_kept_apart(learn, small_pictures):
     epoch, accuracy = seen["best"]
     best = torch.load(seen["checkpoints"] / "best.pth")
     assert accuracy == max(h["accuracy/test"] for h in seen["history"])
-    assert best["epoch"] == epoch + 1  # the one that would come next
+    assert best["epoch"] == epoch
     tudui = Tudui()
     tudui.load_state_dict(best["model"])
     mean, std = (torch.tensor(best[name]).view(3, 1, 1) for name in ("mean", "std"))
@@ -273,9 +290,57 @@ def test_runs_do_not_mix(learn):
     assert {path.name for path in first["checkpoints"].iterdir()} == {"last.pth", "best.pth"}
 
 
-def test_a_training_that_diverges_says_what_to_do(learn):
-    with pytest.raises(CourseError, match=r"become nan: .*--learning-rate 100$"):
-        learn(epochs=1, recipe="notes", batch_size=10, learning_rate=1000)
+def test_a_training_that_diverges_says_what_to_do(learn, monkeypatch):
+    step, calls = Training.step, []
+
+    def step_or_explode(self, imgs, targets):
+        calls.append(1)
+        return step(self, imgs, targets) * (math.nan if len(calls) > 4 else 1)
+
+    monkeypatch.setattr(Training, "step", step_or_explode)  # in its second epoch
+    with pytest.raises(CourseError, match=r"become nan: .*--learning-rate 0\.01$"):
+        learn(epochs=3)
+    with pytest.raises(CourseError, match="no interrupted run"):  # it would only explode again
+        learn(resume=True)
+
+
+def test_ctrl_c_behind_the_last_step_is_not_lost(learn, monkeypatch):
+    predict = Training.predict
+
+    def pressed(self, loader):
+        signal.raise_signal(signal.SIGINT)
+        return predict(self, loader)
+
+    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
+        interrupted.setattr(Training, "predict", pressed)
+        learn(epochs=1)
+
+
+def test_pictures_that_have_changed(learn, small_pictures, tmp_path, monkeypatch):
+    shutil.copytree(small_pictures, tmp_path / "pictures")
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
+        press_ctrl_c(interrupted, at_step=2)
+        p08_train.main("pictures", epochs=1)
+    monkeypatch.chdir("/")  # the run knows its whole path
+    (tmp_path / "pictures" / "train" / "class0" / "0.png").unlink()
+    with pytest.raises(CourseError, match="the pictures have changed"):
+        p08_train.main(resume=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"epochs": 0}, "--epochs"),
+        ({"batch_size": 0}, "--batch-size"),
+        ({"shift": 40}, "--shift"),
+        ({"label_smoothing": 2.0}, "--label-smoothing"),
+        ({"momentum": -1.0}, "Invalid momentum"),
+    ],
+)
+def test_numbers_that_cannot_be(learn, options, told):
+    with pytest.raises(CourseError, match=told):
+        learn(**options)
 
 
 def test_unknown_recipe(learn):

@@ -9,7 +9,16 @@ from lessons import p09_accelerator
 from lessons.course import CourseError
 from lessons.course.datasets import open_dataset
 from lessons.p08_train import RECIPES
-from lessons.p09_accelerator import LADDER, climb, held_on_device, new_training, pick_device, train
+from lessons.p09_accelerator import (
+    LADDER,
+    climb,
+    held_on_device,
+    new_training,
+    pick_device,
+    picture_by_picture,
+    train,
+    whole_batches,
+)
 
 CPU = torch.device("cpu")
 RECIPE = RECIPES["fast"]._replace(batch_size=50, mirror=False, shift=0, one_cycle=False)
@@ -46,6 +55,18 @@ def test_each_feed_brings_every_picture_once_an_epoch_and_goes_on(feed, data):
             assert ours == pytest.approx(theirs, rel=1e-5)
         orders.append(targets)
     assert orders[0] != orders[1]  # shuffled anew
+
+
+def test_feeds_side_by_side_keep_their_ways(data, monkeypatch):
+    read, getitem = [], type(data).__getitem__
+    monkeypatch.setattr(
+        type(data), "__getitem__", lambda self, index: read.append(index) or getitem(self, index)
+    )
+    one_by_one, whole = (feed(data, 20, CPU) for feed in (picture_by_picture, whole_batches))
+    for _ in range(3):
+        next(one_by_one)
+        next(whole)
+    assert len(read) == 3 * 20  # each picture by itself, and none of the whole batches
 
 
 def test_held_on_device_gives_the_numbers_of_to_tensor(data):
@@ -106,6 +127,12 @@ def test_lesson(bf16, small_pictures, events, monkeypatch, capsys):
     fastest = max(names[1:], key=seen["speeds"].get)
     assert set(seen["accuracies"]) == set(seen["epoch_seconds"]) == {names[0], fastest}
     assert min(seen["accuracies"].values()) > 0.1  # not worse than guessing, after one epoch of 10 steps
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"epochs": 0}, {"batch_size": 0}])
+def test_no_work_at_all(options, small_pictures):
+    with pytest.raises(CourseError, match="must be at least 1"):
+        p09_accelerator.main(str(small_pictures), device="cpu", **options)
 
 
 def test_compile_is_asked_for_on_a_cpu(data, monkeypatch):

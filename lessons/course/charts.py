@@ -5,7 +5,6 @@ Plain ``matplotlib.figure.Figure`` objects, not pyplot: nothing opens a window, 
 
 import math
 
-import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -46,9 +45,8 @@ def bar_chart(values: dict[str, float], label: str) -> Figure:
     """A bar for each name, from top to bottom, with its value; ``label`` says what it is, in which unit."""
     figure = Figure(figsize=(8, 0.8 + 0.45 * len(values)), layout="constrained")
     axes = figure.subplots()
-    bars = axes.barh(np.arange(len(values)), list(values.values()))
+    bars = axes.barh(list(values), list(values.values()))
     axes.bar_label(bars, fmt="{:,.0f}", padding=3)
-    axes.set_yticks(np.arange(len(values)), list(values))
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_xlabel(label)

@@ -78,6 +78,8 @@ class RunWriter(SummaryWriter):
             self.folder.mkdir(parents=True, exist_ok=True)  # the logs may have been cleaned since
         else:
             self.folder = new_run_folder(self.lesson)
+        card = self.folder / "run.json"  # of the part before the stop
+        self._seconds = json.loads(card.read_text("utf-8"))["seconds"] if card.is_file() else 0.0
         self.result = ""
         self._start = time.perf_counter()
         splits = [data for data in (train_data, test_data) if data is not None]
@@ -104,7 +106,7 @@ class RunWriter(SummaryWriter):
         print(f"data: {data}")
         super().__init__(str(self.folder), purge_step=purge_step if go_on_with else None)
         note = page_path(self.lesson)
-        if note.is_file():  # pictures, curves and words in one window
+        if note.is_file() and not go_on_with:  # pictures, curves and words in one window
             self.add_text("note", plain_page(note.read_text("utf-8")))
 
     def __exit__(self, exc_type: type[BaseException] | None, *rest: object) -> None:
@@ -112,7 +114,7 @@ class RunWriter(SummaryWriter):
         self._card |= {
             "status": status,
             "result": self.result,
-            "seconds": round(time.perf_counter() - self._start, 1),
+            "seconds": round(self._seconds + time.perf_counter() - self._start, 1),
         }
         self.add_text("reproducibility card", card_table(self._card))
         super().__exit__(exc_type, *rest)  # closes, so that everything is in the file that is read next

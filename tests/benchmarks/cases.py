@@ -21,7 +21,7 @@ class Work(NamedTuple):
 
     pictures: str = "sketch10"  # as open_dataset takes it
     rounds: int = 7  # turns of each way after the warm-up
-    train: int = 5000  # pictures in an epoch, and through the DataLoader
+    train: int = 4992  # pictures in an epoch, and through the DataLoader: whole batches of 64
     test: int = 10000  # pictures to evaluate
     epochs: int = 20  # of the memory case, and before the accuracy of bf16 is measured
     sketch10: int = 3  # times to draw it

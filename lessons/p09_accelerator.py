@@ -116,9 +116,8 @@ def train(training: Training, batches: Batches, steps: int) -> tuple[int, float]
         training.step(imgs, targets)
         pictures += len(imgs)
     if training.mean.device.type != "cpu":
-        torch.accelerator.synchronize(
-            training.mean.device
-        )  # so far the work was only handed over: wait until it is done
+        # So far the work was only handed over: wait until it is done
+        torch.accelerator.synchronize(training.mean.device)
     return pictures, time.perf_counter() - start
 
 

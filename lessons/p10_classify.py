@@ -103,7 +103,8 @@ def train_briefly(train_data: CourseData) -> Classifier:
     for _ in range(2):
         for imgs, targets in track(islice(dataloader, 40), "training", total=40, transient=True):
             training.step(imgs, targets)
-    return Classifier(training.model, training.mean.tolist(), training.std.tolist())
+    tudui = training.model.to(memory_format=torch.contiguous_format)  # torch.export would warn of another
+    return Classifier(tudui, training.mean.tolist(), training.std.tolist())
 
 
 @torch.no_grad()

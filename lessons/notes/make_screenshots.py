@@ -69,7 +69,7 @@ VIEWS = {
     "p05_loss_optim": View(NO_SMOOTHING, scalars),
     "p06_pretrained": View(NO_SMOOTHING, scalars, (1200, 600)),
     "p07_save_load": View(NO_SMOOTHING, scalars, (1200, 600)),
-    "p08_train": View(NO_SMOOTHING, scalars),
+    "p08_train": View(f"{NO_SMOOTHING}&tagFilter=%5E(accuracy%7Closs%7Clearning)", scalars, (1400, 1000)),
     "p09_accelerator": View("images", images, (1400, 600)),
     "p10_classify": View("images", images, (1400, 1030)),
     "p11_distributed": View(NO_SMOOTHING, scalars, TWO_GRIDS),

@@ -1,7 +1,7 @@
 """The course's loops against the notes' loops, measured in one run.
 
-    python -m tests.benchmarks                          everything, about 25 minutes on 2 cores
-    python -m tests.benchmarks --quick                  the same cases on little work, about a minute
+    python -m tests.benchmarks                          everything, about half an hour on 2 cores
+    python -m tests.benchmarks --quick                  the same cases on little work, two or three minutes
     python -m tests.benchmarks train data               only these cases
     python -m tests.benchmarks --pictures cifar10       on other pictures (or a folder with train/ and test/)
     python -m tests.benchmarks recipes --pictures ...   lesson 8's recipes, half an hour on real pictures

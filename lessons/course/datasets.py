@@ -45,8 +45,9 @@ class Pair(tuple):
 class Batch(Sequence):
     """The pairs of one batch, as the one tensor and the list that they are taken from when asked for.
 
-    A DataLoader's ``collate_fn`` may use it as it would a list of pairs. ``default_collate`` asks for none of
-    them: it hands on ``imgs`` (B, 3, 32, 32) as it is, which saves taking it apart and copying it together.
+    A DataLoader's ``collate_fn`` may read it as it would a list of pairs, but not sort or extend it.
+    ``default_collate`` asks for none of them: it hands on ``imgs`` (B, 3, 32, 32) as it is, which saves
+    taking it apart and copying it together.
     """
 
     def __init__(self, imgs: torch.Tensor, targets: list[Any]) -> None:

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
-from lessons.course import DATASET
-from lessons.course.cli import command_line
+from lessons.course import DATASET, CourseError
 from lessons.course.datasets import open_dataset
 from lessons.course.logbook import RunWriter
+from lessons.course.options import command_line
 
 
 class PlainColours(Dataset):
@@ -79,6 +79,9 @@ def main(
     dataloader = DataLoader(
         train_data, batch_size=batch_size, shuffle=True, drop_last=True, num_workers=num_workers
     )
+    if len(dataloader) == 0:
+        pictures = f"{len(train_data)} training pictures"
+        raise CourseError(f"{pictures} make no whole batch of {batch_size}: choose a smaller --batch-size")
     first_targets = []
     with RunWriter(
         __file__, train_data, test_data, seed=seed, batch_size=batch_size, num_workers=num_workers

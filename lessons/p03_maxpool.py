@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import ToTensor
 
 from lessons.course import DATASET
-from lessons.course.cli import command_line
 from lessons.course.datasets import open_dataset
 from lessons.course.logbook import RunWriter
+from lessons.course.options import command_line
 from lessons.p02_conv2d import PICTURE
 from lessons.tudui import TuduiMaxPool
 

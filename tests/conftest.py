@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+# The settings of whoever runs the tests, before anything is imported that reads them
+os.environ.pop("LESSONS_HOME", None)
+os.environ.pop("LESSONS_DATASET", None)
+os.environ.pop("LESSONS_LANG", None)
+os.environ.pop("TORCH_HOME", None)
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each: more would be in each other's way
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -13,6 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import lessons
+from lessons.course import catalogue, cli
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -25,10 +33,9 @@ def session_home(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def home(session_home, monkeypatch) -> Path:
-    """No test reads or writes the learner's own folders or settings."""
+    """No test reads or writes the learner's own folders."""
     monkeypatch.setenv("LESSONS_HOME", str(session_home))
-    for name in ("TORCH_HOME", "LESSONS_DATASET", "LESSONS_LANG"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("TORCH_HOME", raising=False)  # lesson 6 sets it, for its process
     return session_home
 
 
@@ -85,3 +92,61 @@ def run_script(home, tmp_path):
         )
 
     return run
+
+
+# --- The lessons command
+
+LESSON = '''"""{number}. Title {number}: a test
+
+About it.
+
+You will see: picture {number}
+in IMAGES.
+"""
+
+from lessons.course import CourseError
+from lessons.course.options import command_line
+
+CALLS = []
+
+def main(dataset: str = "sketch10", seed: int = 0, word: str = "none", image: list[str] = []) -> dict:
+    CALLS.append((dataset, seed, word, image))
+    {body}
+    return {{}}
+
+if __name__ == "__main__":
+    command_line(main)
+'''
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """``fake({1: "pass", ...})``: a course of lessons with these bodies; returns what each main was given."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    monkeypatch.setattr(catalogue, "LESSONS_DIR", folder)
+    monkeypatch.setattr(lessons, "__path__", [str(folder), *lessons.__path__])
+    for name in [name for name in sys.modules if name.endswith("_fake")]:
+        monkeypatch.delitem(sys.modules, name)
+
+    def make(bodies: dict[int, str]):
+        for number, body in bodies.items():
+            (folder / f"p{number:02}_fake.py").write_text(LESSON.format(number=number, body=body))
+        return lambda number: sys.modules[f"lessons.p{number:02}_fake"].CALLS
+
+    yield make
+    for name in [name for name in sys.modules if name.endswith("_fake")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def lessons_command(monkeypatch):
+    """``lessons_command("run", "5")``: in this process, as its entry point does it; returns the exit code."""
+
+    def command(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["lessons", *words])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return end.value.code or 0
+
+    return command

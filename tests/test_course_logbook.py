@@ -1,10 +1,12 @@
 import json
+import os
+import time
 from datetime import datetime
 
 import pytest
 import torch
 
-from lessons.course import logbook
+from lessons.course import logbook, newest_files
 from lessons.course.logbook import RunWriter, new_run_folder
 
 
@@ -75,6 +77,7 @@ def test_a_run_goes_on_in_its_folder(events):
             writer.add_scalar("loss", step, step)
         raise KeyboardInterrupt
     run = writer.folder.name
+    time.sleep(1)  # event files are read in the order of the second in their names
     with RunWriter("p00_test.py", go_on_with=run, purge_step=3) as again:  # step 3 was not saved
         for step in (3, 4):
             again.add_scalar("loss", 10 * step, step)
@@ -93,3 +96,39 @@ def test_a_run_that_breaks_off_keeps_what_it_had(events, error, status):
         raise error
     assert read_card(writer.folder)["status"] == status
     assert [event.value for event in events(writer.folder).Scalars("loss")] == [1.0]
+
+
+def test_curves_to_compare_lie_in_one_chart(events):
+    """One tag, and a sub-run for each curve, which is what TensorBoard draws in one chart."""
+    with pytest.raises(KeyboardInterrupt), RunWriter("p00_test.py") as writer:
+        for step in (1, 2, 3):
+            writer.add_scalars("loss", {"train": step, "test set": 10 * step}, step)
+        writer.add_scalars("accuracy", {"train": 0.5}, 3)
+        raise KeyboardInterrupt
+    card = read_card(writer.folder)
+    assert "SCALARS     loss (test set, train) (3 steps); accuracy (train)" in card["look_at"]
+    run = writer.folder.name
+    time.sleep(1)  # event files are read in the order of the second in their names
+    with RunWriter("p00_test.py", go_on_with=run, purge_step=3) as again:  # step 3 was not saved
+        again.add_scalars("loss", {"train": 33, "test set": 330}, 3)
+    for curve, values in {"train": [1, 2, 33], "test set": [10, 20, 330]}.items():
+        log = events(writer.folder / curve)
+        assert [(event.step, event.value) for event in log.Scalars("loss")] == list(
+            enumerate(values, start=1)
+        )
+    assert events(writer.folder / "train").Scalars("accuracy") == []  # it was of step 3, too
+    assert "loss" not in events(writer.folder).Tags()["scalars"]
+
+
+def test_markdown_table():
+    table = logbook.markdown_table(("file", "MB"), [("a.pth", 1), ("b.pth", "2.5")])
+    assert table.splitlines() == ["| file | MB |", "| --- | --- |", "| a.pth | 1 |", "| b.pth | 2.5 |"]
+
+
+def test_newest_files(home):
+    for number, name in enumerate(("b", "c", "a")):
+        (home / "logs" / "newest" / name).mkdir(parents=True)
+        (home / "logs" / "newest" / name / "it").touch()
+        os.utime(home / "logs" / "newest" / name / "it", (number, number))
+    assert [path.parent.name for path in newest_files("logs/newest/*/it")] == ["a", "c", "b"]
+    assert newest_files("logs/newest/*/other") == []

@@ -37,6 +37,11 @@ def course_dir(name: str) -> Path:
     return folder
 
 
+def newest_files(pattern: str) -> list[Path]:
+    """The course folder's files that match a pattern, such as ``logs/*/*/run.json``; the newest first."""
+    return sorted(course_home().glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def torch_home() -> Path:
     """Where torch keeps downloaded weights: ``$TORCH_HOME`` when set, else inside ``models_saved/``."""
     if home := os.environ.get("TORCH_HOME"):

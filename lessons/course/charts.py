@@ -23,7 +23,9 @@ def confusion_chart(counts: Tensor, classes: list[str]) -> Figure:
     for row in range(size):
         for column in range(size):
             colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, int(counts[row, column]), ha="center", va="center", color=colour, size=8)
+            axes.text(
+                column, row, str(int(counts[row, column])), ha="center", va="center", color=colour, size=8
+            )
     return figure
 
 

@@ -10,18 +10,19 @@ import shlex
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch.utils.data import Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from lessons.course import course_dir, course_home
-from lessons.course.datasets import dataset_line
+from lessons.course.datasets import CourseData, dataset_line
 from lessons.course.notes import language, page_path, plain_page
 
 # TensorBoard's tab for each kind of entry, by the plugin name in an event or the accumulator's own kind.
@@ -65,8 +66,8 @@ class RunWriter(SummaryWriter):
     def __init__(
         self,
         lesson_file: str,
-        train_data: Dataset | None = None,
-        test_data: Dataset | None = None,
+        train_data: CourseData | None = None,
+        test_data: CourseData | None = None,
         device: str | torch.device = "cpu",
         go_on_with: str | None = None,
         purge_step: int | None = None,
@@ -82,9 +83,11 @@ class RunWriter(SummaryWriter):
         self._seconds = json.loads(card.read_text("utf-8"))["seconds"] if card.is_file() else 0.0
         self.result = ""
         self._start = time.perf_counter()
+        self._purge_step = purge_step if go_on_with else None
+        self._curves: dict[str, SummaryWriter] = {}
         splits = [data for data in (train_data, test_data) if data is not None]
         data = dataset_line(*splits) if splits else "no pictures from a data set"
-        self._card = {
+        self._card: dict[str, Any] = {
             "lesson": self.lesson,
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "started": datetime.now().isoformat(timespec="seconds"),
@@ -104,13 +107,42 @@ class RunWriter(SummaryWriter):
         }
         self._save_card()
         print(f"data: {data}")
-        super().__init__(str(self.folder), purge_step=purge_step if go_on_with else None)
+        super().__init__(str(self.folder), purge_step=self._purge_step)
         note = page_path(self.lesson)
         if note.is_file() and not go_on_with:  # pictures, curves and words in one window
             self.add_text("note", plain_page(note.read_text("utf-8")))
 
+    def add_scalars(
+        self,
+        main_tag: str,
+        tag_scalar_dict: dict[str, float],
+        global_step: int | None = None,
+        walltime: float | None = None,
+    ) -> None:
+        """Several curves in one chart, as SummaryWriter's own, which makes a run of each tag and curve.
+
+        Here a curve keeps one run, ``<folder>/<curve>``, for all its tags, and so one colour in all charts;
+        and a run that goes on drops from each what comes after ``purge_step``.
+        """
+        for curve, value in tag_scalar_dict.items():
+            if curve not in self._curves:
+                place = str(self.folder / curve)
+                self._curves[curve] = SummaryWriter(place, purge_step=self._purge_step)
+            self._curves[curve].add_scalar(main_tag, value, global_step, walltime)
+
+    def flush(self) -> None:
+        super().flush()
+        for writer in self._curves.values():
+            writer.flush()
+
+    def close(self) -> None:
+        super().close()
+        for writer in self._curves.values():
+            writer.close()
+
     def __exit__(self, exc_type: type[BaseException] | None, *rest: object) -> None:
-        status = {None: "ok", KeyboardInterrupt: "interrupted"}.get(exc_type, "failed")
+        statuses: dict[type | None, str] = {None: "ok", KeyboardInterrupt: "interrupted"}
+        status = statuses.get(exc_type, "failed")
         self._card |= {
             "status": status,
             "result": self.result,
@@ -147,24 +179,40 @@ def new_run_folder(lesson: str) -> Path:
 
 def card_table(card: dict) -> str:
     """The card as a Markdown table, for TensorBoard's TEXT tab."""
-    rows = ["| | |", "| --- | --- |"]
-    for key, value in card.items():
-        if key != "look_at":
-            cell = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-            rows.append(f"| {key} | {cell} |")
-    return "\n".join([*rows, f"| course folder | {course_home()} |"])
+    rows = [
+        (key, ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value)
+        for key, value in card.items()
+        if key != "look_at"
+    ]
+    return markdown_table(("", ""), [*rows, ("course folder", course_home())])
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table for ``writer.add_text``: one heading a column, one sequence of cells a row."""
+    cells = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in row)} |" for row in cells)
+
+
+def read_events(folder: Path) -> EventAccumulator:
+    """All that the event files in a folder hold; by default TensorBoard would keep 4 pictures a tag."""
+    everything = {"scalars": 0, "images": 0, "tensors": 0, "histograms": 0}
+    return EventAccumulator(str(folder), size_guidance=everything).Reload()
 
 
 def what_to_look_at(folder: Path) -> list[str]:
-    """What the run's own event file holds, a line a tab: ``IMAGES  input, output (10 steps)``."""
-    events = EventAccumulator(
-        str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0, "histograms": 0}
-    )
-    events.Reload()
+    """What the run's own event files hold, a line a tab: ``IMAGES  input, output (10 steps)``."""
+    events = read_events(folder)
     found: dict[str, dict[str, int]] = defaultdict(dict)  # tab -> tag -> number of steps
     for kind in ("scalars", "images", "histograms"):
         for tag in events.Tags()[kind]:
             found[kind][tag] = len(getattr(events, kind.capitalize())(tag))
+    curves: dict[str, dict[str, int]] = defaultdict(dict)  # tag -> curve -> number of steps
+    for sub_run in sorted({path.parent for path in folder.glob("*/events.*")}):
+        of_curve = read_events(sub_run)
+        for tag in of_curve.Tags()["scalars"]:
+            curves[tag][sub_run.name] = len(of_curve.Scalars(tag))
+    for tag, steps_of in curves.items():
+        found["scalars"][f"{tag} ({', '.join(steps_of)})"] = max(steps_of.values())
     if events.Tags()["graph"]:
         found["graph"]["the network"] = 1
     for tag in events.Tags()["tensors"]:
@@ -180,8 +228,8 @@ def what_to_look_at(folder: Path) -> list[str]:
         by_steps: dict[int, list[str]] = defaultdict(list)
         for tag, steps in tags.items():
             by_steps[steps].append(tag)
-        told = "; ".join(
+        entries = "; ".join(
             ", ".join(names) + (f" ({steps} steps)" if steps > 1 else "") for steps, names in by_steps.items()
         )
-        lines.append(f"{TABS.get(kind, kind.upper()):<11} {told}")
+        lines.append(f"{TABS.get(kind, kind.upper()):<11} {entries}")
     return lines

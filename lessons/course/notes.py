@@ -59,12 +59,12 @@ def page_path(lesson: str, lang: str | None = None) -> Path:
 
 
 def title_and_see(lesson: str, lang: str | None = None) -> tuple[str, str] | None:
-    """A page's title and its "you will see" line; None where the lesson has no page."""
+    """A page's title and its "you will see" line; None where the lesson has no such page."""
     path = page_path(lesson, lang)
     if not path.is_file():
         return None
-    title, see = re.match(r"# (.+)\n\n> \*\*[^*]+\*\* ?(.+)\n", path.read_text("utf-8")).groups()
-    return title, see
+    head = re.match(r"# (.+)\n\n> \*\*[^*]+\*\* ?(.+)\n", path.read_text("utf-8"))
+    return (head[1], head[2]) if head else None
 
 
 def plain_page(markdown: str) -> str:

@@ -1,0 +1,85 @@
+"""Which lessons there are, what they say of themselves, and how their last run ended.
+
+Lessons are found by their file names and described by their docstrings, which are read and not imported: the
+table of lessons must answer at once, and torch alone takes seconds.
+"""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lessons.course import CourseError, newest_files
+from lessons.course.notes import language, title_and_see
+
+LESSONS_DIR = Path(__file__).resolve().parents[1]  # the package that holds the lessons
+
+
+class Lesson(NamedTuple):
+    """A lesson's file, and what its docstring says."""
+
+    number: int
+    path: Path
+    title: str
+    sees: str
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def find_lessons() -> dict[int, Lesson]:
+    """The lessons by number, in order. Reads their docstrings without importing them."""
+    lessons = {}
+    for path in sorted(LESSONS_DIR.glob("p[0-9][0-9]_*.py")):
+        number = int(path.stem[1:3])
+        try:
+            doc = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+        except (SyntaxError, ValueError) as error:  # a lesson that the learner is just changing
+            doc = f"{path.stem}\n\nYou will see: this file is no Python at the moment ({error})"
+        title = doc.partition("\n")[0]
+        found = re.search(r"^You will see:\s*(.*?)(\n\s*\n|\Z)", doc, re.DOTALL | re.MULTILINE)
+        sees = " ".join(found[1].split()) if found else ""
+        if language() != "en":  # the page has them in the reader's language, the docstring in English
+            title, sees = title_and_see(path.stem) or (title, sees)
+        lessons[number] = Lesson(number, path, title.removeprefix(f"{number}. "), sees)
+    return lessons
+
+
+def last_run(lesson: Lesson) -> tuple[Path | None, dict[str, Any]]:
+    """The newest run folder of a lesson and its card; (None, {}) before the first run."""
+    for path in newest_files(f"logs/{lesson.name}/*/run.json"):
+        try:
+            return path.parent, json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):  # half written by a run that was killed: the one before it
+            continue
+    return None, {}
+
+
+def select_lessons(words: list[str], lessons: dict[int, Lesson]) -> list[Lesson]:
+    """The lessons that the words name, in the order of the course.
+
+    A word is ``all``, a number (``5``, ``p05``), a range (``3-5``), a name (``p05_loss_optim``, also with
+    folder and ``.py``), or several of these with commas between them.
+
+    Raises:
+        CourseError: for a word that names no lesson.
+    """
+    by_name = {lesson.name: number for number, lesson in lessons.items()}
+    chosen: set[int] = set()
+    for word in re.findall("[^,]+", ",".join(words)) or ["all"]:
+        numbers = re.fullmatch(r"p?([0-9]+)(?:-p?([0-9]+))?", word)
+        if word == "all":
+            named = set(lessons)
+        elif numbers:
+            first, last = int(numbers[1]), int(numbers[2] or numbers[1])
+            both_exist = {first, last} <= lessons.keys()  # asked first: 1-999999999 is a slip, not a set
+            named = {number for number in lessons if both_exist and first <= number <= last}
+        else:
+            named = {by_name.get(Path(word).stem, -1)}
+        if not named or not named <= lessons.keys():
+            known = ", ".join(lesson.name for lesson in lessons.values())
+            raise CourseError(f"there is no lesson {word!r}; there are {known}")
+        chosen |= named
+    return [lessons[number] for number in sorted(chosen)]

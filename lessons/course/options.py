@@ -1,0 +1,150 @@
+"""A lesson's ``main`` as a command line: its parameters are the options, and its errors are exit codes.
+
+Name and default of an option stand in the signature of ``main``; what it means, and the limits of a number,
+stand here, once for all lessons. The ``lessons`` command imports this, so it must stay cheap: no torch.
+"""
+
+import functools
+import inspect
+import math
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import typer
+
+from lessons.course import CourseError
+from lessons.course.memory import keep_freed_memory
+
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
+# What typer raises for a wrong word on the command line. It has no public name in typer; it had one in click.
+UsageError: Any = typer.BadParameter.__base__
+
+
+class Setting(NamedTuple):
+    """What an option means and, for a number, where its limits lie."""
+
+    meaning: str
+    min: float = -math.inf
+    above: float = -math.inf  # instead of min, for what may come as near to it as it likes
+    max: float = math.inf
+
+    @property
+    def limits(self) -> str:
+        """The limits in words; empty where there are none."""
+        if self.above > -math.inf:
+            return f"above {self.above} and " + (f"at most {self.max}" if self.max < math.inf else "finite")
+        if self.min > -math.inf:
+            return f"from {self.min} to {self.max}" if self.max < math.inf else f"at least {self.min}"
+        return ""
+
+    @property
+    def help(self) -> str:
+        return f"{self.meaning} ({self.limits})" if self.limits else self.meaning
+
+    def allows(self, value: float) -> bool:
+        """Whether a number is finite and within the limits. ``nan`` is not: no comparison with it is true."""
+        return self.min <= value <= self.max and self.above < value < math.inf
+
+
+# By parameter name. The largest numbers: NumPy takes no larger seed, a batch of so many pictures fills 12 GB,
+# and PyTorch counts a timeout's nanoseconds in 64 bits.
+SETTINGS = {
+    "dataset": Setting("sketch10, cifar10, or a folder with train/<class>/* and test/<class>/*"),
+    "seed": Setting(
+        "fixes all random numbers: the same seed, the same result on this machine", min=0, max=2**32 - 1
+    ),
+    "epochs": Setting("how often the network sees every training picture", min=1),
+    "steps": Setting("how many batches it works through", min=1),
+    "batch_size": Setting("pictures in a batch", min=1, max=10**6),
+    "learning_rate": Setting("how far the optimizer moves the weights at each step", above=0),
+    "num_workers": Setting("processes that prepare batches; 0 does it in this one", min=0),
+    "pictures_per_class": Setting("training pictures of each class", min=1),
+    "recipe": Setting("fast, or notes: plain SGD as in lesson 5"),
+    "without": Setting("leave an ingredient of the recipe out, such as mirror; give it again for more"),
+    "patience": Setting("stop early after so many epochs without a better validation accuracy", min=1),
+    "resume": Setting("go on with the newest run; in lesson 9 the newest interrupted one, as it was set"),
+    "processes": Setting("how many processes train together; under torchrun, it decides", min=1),
+    "max_restarts": Setting("how often all processes are started anew after one has failed", min=0),
+    "timeout": Setting("seconds to wait for another process before giving up", above=0, max=10**9),
+    "compile": Setting("also measure torch.compile; by default on an accelerator alone"),
+    "checkpoint": Setting(
+        "a .pth file of lesson 8 or a bare state_dict; by default lesson 8's newest best.pth"
+    ),
+    "device": Setting("cpu, cuda, mps, ...; chosen by itself when not given"),
+    "image": Setting("a picture of your own; give it again for more"),
+}
+
+
+def command_line(main: Callable[..., Any]) -> None:
+    """Run a lesson's ``main`` as a command; its parameters are the options. Ends the process."""
+
+    def run() -> None:
+        options = parse_options(main)
+        if options is not None:
+            keep_freed_memory()
+            main(**options)
+
+    sys.exit(exit_code(run))
+
+
+def exit_code(work: Callable[[], int | None]) -> int:
+    """Do the work and return the exit code; what a learner can cause becomes one line, not a traceback."""
+    try:
+        code = work() or 0
+    except (CourseError, UsageError) as error:
+        complain(error)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        typer.secho("Stopped.", err=True)
+    return code
+
+
+def complain(error: Exception) -> None:
+    """One red line on stderr."""
+    message = error.format_message() if isinstance(error, UsageError) else error
+    typer.secho(f"Error: {message}", fg="red", err=True)
+
+
+def parse_options(
+    main: Callable[..., Any], args: list[str] | None = None, prog_name: str | None = None
+) -> dict[str, Any] | None:
+    """The arguments for ``main`` from a command line, by default this process's; None after ``--help``.
+
+    Parsed apart from the call, so that nothing runs when a later word is wrong, and so that what ``main``
+    raises is not taken for the parser's.
+
+    Raises:
+        CourseError: for a number outside its limits. Typer has limits too, but its sentence leaves the number
+            out, and it lets ``inf`` pass.
+        UsageError: for a word that the parser does not know, or that is no number where one is wanted.
+    """
+
+    @functools.wraps(main)
+    def options(**given: Any) -> dict[str, Any]:
+        return given
+
+    signature = inspect.signature(main)
+    options.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions have it unasked
+        parameters=[
+            parameter.replace(default=typer.Option(parameter.default, help=SETTINGS[name].help))
+            if name in SETTINGS
+            else parameter
+            for name, parameter in signature.parameters.items()
+        ]
+    )
+    doc = inspect.getdoc(inspect.getmodule(main)) or ""
+    command = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    # "\b" alone on a line keeps typer from joining the lines of an indented paragraph, such as an example.
+    command.command(help=re.sub(r"\n\n(?=\s)", "\n\n\b\n", doc))(options)
+    given = command(args, prog_name=prog_name, standalone_mode=False)
+    if not isinstance(given, dict):
+        return None
+    for name, value in given.items():
+        setting = SETTINGS.get(name)
+        if setting and isinstance(value, int | float) and not setting.allows(value):
+            raise CourseError(f"--{name.replace('_', '-')} is {value}: it must be {setting.limits}")
+    return given

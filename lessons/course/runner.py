@@ -1,0 +1,125 @@
+"""Lessons run one after another in one process, and a table at the end says where to look."""
+
+import functools
+import importlib
+import inspect
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from lessons.course import CourseError, course_home
+from lessons.course.catalogue import Lesson, last_run
+from lessons.course.memory import keep_freed_memory
+from lessons.course.options import INTERRUPTED, UsageError, complain, parse_options
+
+# No markup: a result such as "[a] 3" is text. Rich leaves colours out by itself when this is no terminal.
+console = Console(markup=False, highlight=False, emoji=False)
+
+
+def run_lessons(chosen: list[Lesson], options: list[str]) -> int:
+    """Run the lessons with these words as options; one that fails does not keep the others from running.
+
+    Returns the exit code: 0, 1 when a lesson failed, 2 for wrong input to a lesson alone, 130 after Ctrl-C.
+
+    Raises:
+        CourseError, UsageError: for a wrong option, before anything runs.
+    """
+    for lesson in chosen if options else []:
+        try:
+            if prepare(lesson, options, len(chosen)) is None:  # --help
+                return 0
+        except (CourseError, UsageError):
+            raise
+        except Exception:  # a lesson that cannot be imported fails when its turn comes
+            continue
+
+    keep_freed_memory()
+    rows = []
+    start = time.perf_counter()
+    try:
+        for lesson in chosen:
+            console.rule(f"{lesson.number}. {lesson.title}")
+            before, status = time.perf_counter(), "interrupted"
+            try:
+                status = run_one(lesson, options, len(chosen))
+            finally:
+                rows.append((lesson, status, time.perf_counter() - before))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        show_runs(rows, time.perf_counter() - start)
+    failures = [status for _, status, _ in rows if status != "ok"]
+    if failures == ["wrong input"] and len(chosen) == 1:
+        return 2
+    return 1 if failures else 0
+
+
+def run_one(lesson: Lesson, options: list[str], lessons_chosen: int) -> str:
+    """Run a lesson and say how it ended: ``ok``, ``wrong input`` or ``failed``."""
+    try:
+        if work := prepare(lesson, options, lessons_chosen):
+            work()
+    except CourseError as error:
+        complain(error)
+        return "wrong input"
+    except (Exception, SystemExit):  # the learner's own change: the usual traceback, then go on
+        traceback.print_exc()
+        return "failed"
+    return "ok"
+
+
+def prepare(lesson: Lesson, options: list[str], lessons_chosen: int) -> Callable[[], Any] | None:
+    """A lesson's ``main`` with its arguments, ready to be called; None after ``--help``."""
+    main = importlib.import_module(f"lessons.{lesson.name}").main
+    if lessons_chosen > 1:
+        options = shared_options(main, options)
+    arguments = parse_options(main, options, lesson.name)
+    return None if arguments is None else functools.partial(main, **arguments)
+
+
+def shared_options(main: Callable[..., Any], options: list[str]) -> list[str]:
+    """What one of several lessons takes of the options that all share: ``--dataset`` and ``--seed``.
+
+    Raises:
+        CourseError: for another option.
+    """
+    known = inspect.signature(main).parameters
+    passed = []
+    words = iter(options)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            raise CourseError(
+                f"{word!r} comes too late: lessons first, then options, as in lessons run 5 --seed 3"
+            )
+        if name not in ("--dataset", "--seed"):
+            raise CourseError(
+                f"{word!r} is an option of single lessons: name one, as in lessons run 5 {word}"
+            )
+        given = value if equals else next(words, None)
+        if given is None:
+            raise CourseError(f"{name} wants a value")
+        if name[2:] in known:
+            passed += [name, given]
+    return passed
+
+
+def show_runs(rows: list[tuple[Lesson, str, float]], seconds: float) -> None:
+    """The table at the end of a run: what it took, where it lies, what to look at."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading, ratio in (("lesson", 2), ("seconds", None), ("run folder", 4), ("in TensorBoard", 5)):
+        table.add_column(heading, ratio=ratio, overflow="fold", justify="right" if ratio is None else "left")
+    for lesson, status, took in rows:
+        folder, card = last_run(lesson) if status == "ok" else (None, {})
+        where = str(folder.relative_to(course_home())) if folder else status
+        look_at = "\n".join(" ".join(line.split()) for line in card.get("look_at", []))
+        table.add_row(lesson.name, f"{took:.1f}", where, look_at)
+    if any(status == "ok" for _, status, _ in rows):
+        console.print(table)
+        typer.echo(f"{seconds:.0f} s in all. See it: lessons board")

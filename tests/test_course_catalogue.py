@@ -1,0 +1,73 @@
+"""Which lessons there are, which of them words name, and what is known of their last run."""
+
+import json
+import os
+
+import pytest
+
+from lessons.course import CourseError
+from lessons.course.catalogue import find_lessons, last_run, select_lessons
+
+
+def test_real_lessons_are_found_in_order():
+    found = find_lessons()
+    assert list(found) == list(range(1, 14))
+    for lesson in found.values():
+        assert lesson.title and lesson.sees, lesson.name
+
+
+def test_what_a_lesson_says_of_itself(fake):
+    fake({3: "pass"})
+    (lesson,) = find_lessons().values()
+    assert lesson[2:] == ("Title 3: a test", "picture 3 in IMAGES.")
+    assert (lesson.number, lesson.name, lesson.path.name) == (3, "p03_fake", "p03_fake.py")
+
+
+def test_a_lesson_with_a_syntax_error_is_still_listed(fake):
+    fake({1: "pass", 2: "this is no Python"})
+    broken = find_lessons()[2]
+    assert broken.title == "p02_fake"
+    assert broken.sees.startswith("this file is no Python at the moment (invalid syntax")
+
+
+def test_last_run(fake, home):
+    fake({7: "pass"})
+    (lesson,) = find_lessons().values()
+    assert last_run(lesson) == (None, {})
+    for stamp, name, card in (
+        (1_700_000_000, "b_older", json.dumps({"status": "ok"})),
+        (1_700_000_001, "a_newer", json.dumps({"status": "failed"})),
+        (1_700_000_002, "killed_while_it_wrote", '{"status": '),
+    ):
+        run = home / "logs" / "p07_fake" / name
+        run.mkdir(parents=True)
+        (run / "run.json").write_text(card)
+        os.utime(run / "run.json", (stamp, stamp))
+    assert last_run(lesson) == (home / "logs" / "p07_fake" / "a_newer", {"status": "failed"})
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ([], [1, 2, 3, 5]),
+        (["all"], [1, 2, 3, 5]),
+        (["3"], [3]),
+        (["p03"], [3]),
+        (["p03_fake"], [3]),
+        (["lessons/p03_fake.py"], [3]),
+        (["1-3"], [1, 2, 3]),
+        (["5", "1"], [1, 5]),
+        (["1,5"], [1, 5]),
+        (["1,", "5"], [1, 5]),
+    ],
+)
+def test_selection(fake, words, chosen):
+    fake(dict.fromkeys((1, 2, 3, 5), "pass"))
+    assert [lesson.number for lesson in select_lessons(words, find_lessons())] == chosen
+
+
+@pytest.mark.parametrize("word", ["9", "3-9", "1-99999999999", "4", "5-3", "p03_other", "x"])
+def test_selection_of_what_does_not_exist(fake, word):
+    fake(dict.fromkeys((1, 2, 3, 5), "pass"))
+    with pytest.raises(CourseError, match=f"no lesson '{word}'.*p01_fake, p02_fake, p03_fake, p05_fake"):
+        select_lessons([word], find_lessons())

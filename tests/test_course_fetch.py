@@ -1,0 +1,180 @@
+import os
+import re
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from file_server import Handler, serving
+from small_data import md5_of
+
+from lessons.course import fetch
+from lessons.course.fetch import filled_beside
+
+CONTENT = np.random.default_rng(0).bytes(200_000)
+MD5 = md5_of(CONTENT)
+HALF = len(CONTENT) // 2
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serving(CONTENT) as server:
+        yield server
+
+
+@pytest.fixture
+def get(server, tmp_path):
+    """``get("gone", "good")``: fetch from these paths of the server, in this order; the file's place."""
+
+    def get(*paths: str) -> Path:
+        fetch.fetch(map(server.url, paths), tmp_path / "new" / "file", MD5)
+        return tmp_path / "new" / "file"
+
+    return get
+
+
+@pytest.fixture
+def part(tmp_path) -> Path:
+    """Where the beginning of the file is kept."""
+    (tmp_path / "new").mkdir()
+    return tmp_path / "new" / "file.part"
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# --- One file, several mirrors
+
+
+def test_the_first_mirror_that_has_the_file(server, get, capsys):
+    path = get("gone", "page", "other", "good", "unused")
+    assert path.read_bytes() == CONTENT and names_in(path.parent) == ["file"]
+    assert [kind for kind, *_ in server.requests] == ["gone", "page", "other", "good"]
+    told = capsys.readouterr().out.splitlines()
+    assert [re.sub(r"^127\.0\.0\.1:\d+: ", "", line) for line in told] == [
+        "HTTP Error 404: Not Found",
+        "it sent a web page",
+        "it sent another file (wrong md5)",
+    ]
+
+
+def test_a_wrong_file_is_removed(get, tmp_path):
+    with pytest.raises(OSError, match="wrong md5"):
+        get("other")
+    assert names_in(tmp_path / "new") == []
+
+
+def test_it_goes_on_at_the_next_mirror(server, get):
+    path = get("cuts", "good")
+    assert server.requests == [("cuts", None, 200, HALF), ("good", f"bytes={HALF}-", 206, HALF)]
+    assert path.read_bytes() == CONTENT and names_in(path.parent) == ["file"]
+
+
+def test_it_goes_on_at_the_next_call(get, part):
+    with pytest.raises(OSError, match=r"ended after 0\.\d of 0\.2 MB"):
+        get("cuts")
+    assert part.stat().st_size == HALF
+    with pytest.raises(OSError, match=r"ended after 0\.\d of 0\.2 MB"):
+        get("cuts")
+    assert part.stat().st_size == HALF + HALF // 2
+    assert get("good").read_bytes() == CONTENT
+    assert not part.exists()
+
+
+def test_what_has_arrived_is_kept_when_a_mirror_sends_a_page(server, get, part):
+    part.write_bytes(CONTENT[:100])
+    get("page", "good")
+    assert server.requests[-1][1] == "bytes=100-"
+
+
+PARTS = {  # (what the .part file holds, the mirror, the statuses of the requests that it takes)
+    "beginning, Range ignored": (CONTENT[:1000], "ignores-range", [200]),
+    "beginning": (CONTENT[:1000], "good", [206]),
+    "something else": (b"x" * 1000, "good", [206, 200]),
+    "whole": (CONTENT, "good", [416]),
+    "something as long": (bytes(len(CONTENT)), "good", [416, 200]),
+    "longer": (CONTENT + b"x", "good", [416, 200]),
+    "longer, Range ignored": (CONTENT + b"x", "ignores-range", [200]),
+    "empty": (b"", "good", [200]),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_part_of_any_kind(server, get, part, kind):
+    content, mirror, statuses = PARTS[kind]
+    part.write_bytes(content)
+    path = get(mirror)
+    assert [status for _, _, status, _ in server.requests] == statuses
+    assert path.read_bytes() == CONTENT and names_in(path.parent) == ["file"]
+
+
+def test_it_says_why_each_mirror_failed(server, tmp_path):
+    urls = server.url("gone"), server.url("page"), "http://127.0.0.1:1/refuses"
+    with pytest.raises(OSError) as caught:
+        fetch.fetch(urls, tmp_path / "file", MD5)
+    message = str(caught.value)
+    for words in ("404", "web page", "127.0.0.1:1: [Errno"):
+        assert words in message
+    assert "\n" not in message
+
+
+def test_a_silent_mirror_is_given_up(get, monkeypatch):
+    monkeypatch.setattr(fetch, "SILENCE", 0.2)
+    release = threading.Event()
+    monkeypatch.setattr(Handler, "do_GET", lambda handler: release.wait(20))
+    start = time.monotonic()
+    with pytest.raises(OSError, match="timed out"):
+        get("silent")
+    assert time.monotonic() - start < 5
+    release.set()
+
+
+# --- Files of one folder, all at once
+
+
+def test_a_folder_is_filled_at_the_end(tmp_path):
+    folder = tmp_path / "new" / "folder"
+    with filled_beside(folder) as fresh:
+        (fresh / "one").write_text("1")
+        assert fresh.name == "folder" and not folder.exists()
+    assert (folder / "one").read_text() == "1" and names_in(folder.parent) == ["folder"]
+
+
+def test_a_folder_stays_as_it_is_after_an_interruption(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "one").write_text("old")
+    with pytest.raises(KeyboardInterrupt), filled_beside(tmp_path / "folder") as fresh:
+        (fresh / "one").write_text("new")
+        raise KeyboardInterrupt
+    assert (tmp_path / "folder" / "one").read_text() == "old" and names_in(tmp_path) == ["folder"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    """A process that was killed could not clean up; one that is still at work must not be disturbed."""
+    killed, working, other = (tmp_path / name for name in (".folder-killed", ".folder-working", ".other-x"))
+    for left in (killed, working, other):
+        (left / "folder").mkdir(parents=True)
+        (left / "folder" / "one").write_bytes(b"half")
+    two_hours_ago = time.time() - 7200
+    for left in (killed, other):
+        os.utime(left, (two_hours_ago, two_hours_ago))
+    with filled_beside(tmp_path / "folder"):
+        pass
+    assert names_in(tmp_path) == [".folder-working", ".other-x", "folder"]
+
+
+def test_equal_files_are_left_alone(tmp_path):
+    """Another process may be reading them."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("same", "differs", "only there"):
+        (folder / name).write_text(name)
+    before = (folder / "same").stat().st_ino
+    with filled_beside(folder) as fresh:
+        (fresh / "same").write_text("same")
+        (fresh / "differs").write_text("new")
+    assert (folder / "same").stat().st_ino == before
+    assert (folder / "differs").read_text() == "new" and (folder / "only there").exists()

@@ -7,18 +7,17 @@ all of deep learning is made of: loss, zero_grad, backward, step.
 You will see: loss and accuracy over 20 epochs in SCALARS, and the weights spreading out in HISTOGRAMS.
 """
 
-import math
-
 import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.transforms import ToTensor
 
-from lessons.course import DATASET, CourseError
-from lessons.course.cli import command_line
+from lessons.course import DATASET
 from lessons.course.datasets import open_dataset
+from lessons.course.divergence import stop_if_diverged
 from lessons.course.logbook import RunWriter
+from lessons.course.options import command_line
 from lessons.tudui import Tudui
 
 
@@ -97,16 +96,12 @@ def main(
                 total_loss += loss.item() * len(imgs)
                 progress.advance(bar)
             train_loss = total_loss / len(train_data)
-            if not math.isfinite(train_loss):
-                smaller = f"--learning-rate {learning_rate / 10:g}"
-                raise CourseError(f"the loss has become {train_loss}: the steps are too large, try {smaller}")
             test_loss, accuracy = evaluate(tudui, test_loader, loss_fn)
+            stop_if_diverged(learning_rate, tudui, train=train_loss, test=test_loss)
 
-            told = (
-                f"epoch {epoch:>2}  loss {train_loss:.3f}  test loss {test_loss:.3f}  accuracy {accuracy:.1%}"
-            )
-            progress.update(bar, description=told)
-            print(told)
+            figures = f"loss {train_loss:.3f}  test loss {test_loss:.3f}  accuracy {accuracy:.1%}"
+            progress.update(bar, description=figures)
+            print(f"epoch {epoch:>2}  {figures}")
             history.append({"train_loss": train_loss, "test_loss": test_loss, "accuracy": accuracy})
             writer.add_scalar("loss/train", train_loss, epoch)
             writer.add_scalar("loss/test", test_loss, epoch)

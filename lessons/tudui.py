@@ -1,12 +1,17 @@
 """The course's network, ``Tudui``, and the small stages that single lessons look at.
 
-Every lesson imports its network from here, so there is one definition to read and one to change.
-A saved model also needs its class in a module that can be imported again (lesson 7 shows why).
+Every lesson imports its network from here, so there is one definition to read and one to change. What a
+lesson needs of it, such as its last layer, it asks the network for. A saved model also needs its class in a
+module that can be imported again (lesson 7 shows why).
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import Conv2d, Flatten, Linear, MaxPool2d
+
+from lessons.course.shapes import explain_wrong_input
 
 
 class Tudui(nn.Module):
@@ -34,8 +39,43 @@ class Tudui(nn.Module):
         )
 
     def forward(self, imgs: Tensor) -> Tensor:
-        explain_wrong_input(self.model1, imgs)
+        explain_wrong_input(self.model1, imgs, takes=(3, 32, 32))
         return self.model1(imgs)
+
+    @property
+    def features(self) -> nn.Sequential:
+        """The layers that look at the picture, up to and with Flatten: a view of the same layers."""
+        flatten = next(index for index, layer in enumerate(self.model1) if isinstance(layer, Flatten))
+        return self.model1[: flatten + 1]  # (N, 3, 32, 32) -> (N, 1024)
+
+    @property
+    def head(self) -> Linear:
+        """The last layer, which gives a score to each class."""
+        return [layer for layer in self.model1 if isinstance(layer, Linear)][-1]
+
+
+class Classifier(nn.Module):
+    """A network behind the normalisation that it is trained with (lesson 8), so that both travel as one.
+
+    Shapes: pictures (N, 3, 32, 32) in [0, 1] in, scores (N, num_classes) out. With the mean and std of the
+    training pictures, one number a channel, the network sees mean 0 and standard deviation 1; without them,
+    the pictures as they are.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+    ) -> None:
+        super().__init__()
+        self.network = network
+        # A buffer is saved, moved and exported like a weight, but no step changes it
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
+
+    def forward(self, imgs: Tensor) -> Tensor:
+        return self.network((imgs - self.mean) / self.std)
 
 
 class TuduiLayerByLayer(nn.Module):
@@ -88,54 +128,3 @@ class TuduiMaxPool(nn.Module):
 
     def forward(self, imgs: Tensor) -> Tensor:
         return self.maxpool(imgs)  # (N, C, 32, 32) -> (N, C, 10, 10)
-
-
-def explain_wrong_input(layers: nn.Sequential, imgs: Tensor) -> None:
-    """Check what goes into Tudui; say nothing when it fits.
-
-    Two comparisons of Python values: next to the convolutions they cost nothing that can be measured, and
-    ``torch.compile`` and ``torch.export`` turn them into facts that they check once.
-
-    Raises:
-        ValueError: what is wrong with the shape or dtype, what would happen to it inside the network, and
-            what to do about it.
-    """
-    if torch.jit.is_tracing():  # add_graph: sizes are traced values there, and comparing them would warn
-        return
-    dtype = layers[0].weight.dtype
-    fits = imgs.dtype == dtype or (imgs.is_floating_point() and torch.is_autocast_enabled(imgs.device.type))
-    if imgs.ndim == 4 and imgs.shape[1:] == (3, 32, 32) and fits:
-        return
-
-    shape = tuple(imgs.shape)
-    reasons = []
-    if imgs.ndim == 3:
-        reasons.append(f"there is no batch dimension, and imgs.unsqueeze(0) makes it {(1, *shape)}")
-    elif imgs.ndim != 4:
-        reasons.append(f"a batch of pictures has 4 dimensions, this has {imgs.ndim}")
-    if imgs.ndim in (3, 4):
-        channels, height, width = shape[-3:]
-        if channels != 3 and shape[-1] == 3:
-            reasons.append(
-                "the channels come last, and imgs.movedim(-1, -3) puts them where PyTorch wants them"
-            )
-        else:
-            if channels != 3:
-                hint = {
-                    1: "grey pictures need .convert('RGB')",
-                    4: "pictures with alpha need .convert('RGB')",
-                }
-                told = hint.get(channels, "red, green and blue are 3")
-                reasons.append(f"the first convolution expects 3 channels, not {channels}: {told}")
-            if (height, width) != (32, 32):
-                high, wide = height // 8, width // 8  # each of the three poolings halves, rounding down
-                reasons.append(
-                    f"after three poolings a {height}x{width} picture is "
-                    f"64x{high}x{wide} = {64 * high * wide} "
-                    f"numbers, but the first Linear expects {layers[7].in_features}: "
-                    "torchvision's Resize((32, 32)) makes it fit"
-                )
-    if not fits:
-        mend = f".to({dtype})" if imgs.is_floating_point() else "ToTensor(), or .float() / 255,"
-        reasons.append(f"the weights are {dtype} and this is {imgs.dtype}: {mend} converts it")
-    raise ValueError(f"Tudui takes (N, 3, 32, 32); this is {shape}: {'; '.join(reasons)}.")

@@ -11,39 +11,26 @@ import os
 import pickle
 import shutil
 import sys
+import tempfile
 import time
-import types
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.serialization import get_unsafe_globals_in_checkpoint
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 from torchvision.models import vgg16
 from torchvision.transforms import ToTensor
 
 from lessons.course import DATASET, CourseError, course_dir
-from lessons.course.cli import command_line
 from lessons.course.datasets import open_dataset
-from lessons.course.logbook import RunWriter
+from lessons.course.logbook import RunWriter, markdown_table
+from lessons.course.options import command_line
 from lessons.p05_loss_optim import train_step
 from lessons.tudui import Tudui
-
-CODE_THAT_RAN = []  # stays empty unless a pickle runs leave_a_trace
-
-
-def leave_a_trace(text: str) -> None:
-    CODE_THAT_RAN.append(text)  # harmless here; it could as well delete your files
-
-
-class Payload:
-    """An object whose pickle says: to rebuild me, call this function with this argument."""
-
-    def __reduce__(self) -> tuple:
-        return leave_a_trace, ("a pickle ran this",)
 
 
 def save(content: object, path: Path) -> None:
@@ -83,30 +70,60 @@ def save_and_load_vgg16(folder: Path) -> dict[str, float]:
     return seconds
 
 
+MY_TRAINING_SCRIPT = """
+from lessons.tudui import Tudui
+
+
+class Net(Tudui):
+    pass
+"""
+
+
 def lose_a_class(folder: Path) -> tuple[str, str]:
-    """Save a whole model, lose its class, get it back. Returns the two messages on the way."""
-    script = types.ModuleType("my_training_script")  # stands for the file in which you wrote your class
-    script.Net = Net = type("Net", (Tudui,), {"__module__": script.__name__})
-    sys.modules[script.__name__] = script
+    """Save a whole model, rename its class, mend it. Returns the two messages on the way."""
     path = folder / "tudui_method1.pth"
-    save(Net(), path)
+    with tempfile.TemporaryDirectory() as work, ExitStack() as afterwards:
+        script = Path(work, "my_training_script.py")
+        script.write_text(MY_TRAINING_SCRIPT)
+        sys.path.insert(0, work)  # what Python does with the folder of the script that you run
+        afterwards.callback(sys.path.remove, work)
+        afterwards.callback(sys.modules.pop, script.stem, None)
+        from my_training_script import Net
 
-    try:
-        torch.load(path)  # weights_only=True is the default since PyTorch 2.6
-    except pickle.UnpicklingError as error:
-        refused = str(error)
-    print(f"\ntorch.load(path): UnpicklingError: {refused[:60]}...")
-    print(f"  it would have to trust {len(get_unsafe_globals_in_checkpoint(path))} names in that file")
+        save(Net(), path)
+        try:
+            torch.load(path)  # weights_only=True is the default since PyTorch 2.6
+        except pickle.UnpicklingError as error:
+            refused = str(error)
+        print(f"\ntorch.load(path): UnpicklingError: {refused[:60]}...")
 
-    del script.Net  # the class was renamed, or its file moved
-    try:
-        torch.load(path, weights_only=False)
-    except AttributeError as error:
-        lost = str(error)
-    print(f"the class is gone: AttributeError: {lost}")
-    script.Net = Net  # the mend: the old name in the old place; better: save a state_dict
-    print(f"the class is back: {type(torch.load(path, weights_only=False)).__name__} loads again")
+        script.write_text(MY_TRAINING_SCRIPT.replace("Net", "BetterNet"))
+        del sys.modules[script.stem]  # another day: Python has been started anew and reads the script again
+        try:
+            torch.load(path, weights_only=False)  # imports my_training_script and looks for Net in it
+        except AttributeError as error:
+            lost = str(error)
+        print(f"the class is gone: AttributeError: {lost}")
+
+        script.write_text(MY_TRAINING_SCRIPT)  # the old name in the old place
+        del sys.modules[script.stem]
+        net = torch.load(path, weights_only=False)  # now save its state_dict, which needs no name
+        print(f"the class is back: {type(net).__name__} loads again")
     return refused, lost
+
+
+CODE_THAT_RAN = []  # stays empty unless a pickle runs leave_a_trace
+
+
+def leave_a_trace(text: str) -> None:
+    CODE_THAT_RAN.append(text)  # harmless here; it could as well delete your files
+
+
+class Payload:
+    """An object whose pickle says: to rebuild me, call this function with this argument."""
+
+    def __reduce__(self) -> tuple:
+        return leave_a_trace, ("a pickle ran this",)
 
 
 def open_a_strange_pickle(folder: Path) -> tuple[list, list]:
@@ -126,8 +143,7 @@ def stop_and_resume(
     folder: Path, train_data: Dataset, steps: int, writer: SummaryWriter
 ) -> tuple[list, list]:
     """Train, saving a checkpoint half way, then go on from it. Returns the losses of both, step by step."""
-    dataloader = DataLoader(train_data, batch_size=64)
-    batches = [batch for batch, _ in zip(dataloader, range(steps), strict=False)]
+    batches = list(islice(DataLoader(train_data, batch_size=64), steps))
     path, half = folder / "tudui_checkpoint.pth", len(batches) // 2
     loss_fn = nn.CrossEntropyLoss()
 
@@ -139,18 +155,21 @@ def stop_and_resume(
     tudui, optimizer = new_training()
     for step, (imgs, targets) in enumerate(batches):
         if step == half:
-            save({"model": tudui.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, path)
+            checkpoint = {"model": tudui.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+            checkpoint["rng_state"] = torch.get_rng_state()  # what a Dropout in your network draws from
+            save(checkpoint, path)
         in_one_go.append(train_step(tudui, imgs, targets, loss_fn, optimizer).item())
-        writer.add_scalar("loss/in one go", in_one_go[-1], step)
+        writer.add_scalars("loss", {"in one go": in_one_go[-1]}, step)
     save(tudui.state_dict(), folder / "tudui_method2.pth")
 
     tudui, optimizer = new_training()  # another day: other random weights, no memory of steps
     checkpoint = torch.load(path)
     tudui.load_state_dict(checkpoint["model"])
     optimizer.load_state_dict(checkpoint["optimizer"])
+    torch.set_rng_state(checkpoint["rng_state"])
     for step in range(checkpoint["step"], len(batches)):
         resumed.append(train_step(tudui, *batches[step], loss_fn, optimizer).item())
-        writer.add_scalar("loss/stopped and resumed", resumed[-1], step)
+        writer.add_scalars("loss", {"stopped and resumed": resumed[-1]}, step)
     print(f"\nresumed at step {half}: the losses are as without the stop: {resumed == in_one_go[half:]}")
     return in_one_go, resumed
 
@@ -171,15 +190,13 @@ def main(dataset: str = DATASET, steps: int = 40, seed: int = 0) -> dict:
         losses = stop_and_resume(folder, train_data, steps, writer)
 
         sizes = {path.name: path.stat().st_size / 1e6 for path in sorted(folder.glob("*.pth"))}  # MB
-        for title, unit, table in (("VGG16", "seconds", seconds), ("file", "MB", sizes)):
-            rows = [f"| {name} | {value:.3f} |" for name, value in table.items()]
-            writer.add_text(
-                f"{title} in {unit}", "\n".join([f"| {title} | {unit} |", "| --- | --- |", *rows])
-            )
         for name, size in sizes.items():
             print(f"  {name:<24} {size:8.3f} MB")
+        for title, unit, table in (("VGG16", "seconds", seconds), ("file", "MB", sizes)):
+            rows = [(name, f"{value:.3f}") for name, value in table.items()]
+            writer.add_text(f"{title} in {unit}", markdown_table((title, unit), rows))
         ratio = seconds["build, load_state_dict"] / seconds["meta, mmap, assign"]
-        writer.result = f"VGG16 loads {ratio:.0f} times faster with mmap and assign"
+        writer.result = f"VGG16 is ready {ratio:.0f} times sooner with mmap, which reads at the first use"
 
     return {
         "run": writer.folder,

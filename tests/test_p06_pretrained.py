@@ -1,10 +1,15 @@
+import shutil
+
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import Subset
 from torchvision.models import vgg16
 
 from lessons import p06_pretrained
-from lessons.p06_pretrained import classes_of, freeze
+from lessons.course import CourseError
+from lessons.p06_pretrained import classes_of, freeze, renumbered
+from lessons.tudui import Tudui
 
 SHAPES = {
     "as it comes": (2, 1000),
@@ -41,6 +46,13 @@ def test_classes_of():
     assert classes_of(Data(), 1, 3, per_class=1).indices == [1, 2]
 
 
+def test_renumbered():
+    data = [(torch.full((3, 32, 32), number), number) for number in range(5)]
+    imgs, targets = renumbered(Subset(data, [4, 2, 3]), 2).tensors
+    assert imgs[:, 0, 0, 0].tolist() == [4, 2, 3]
+    assert targets.tolist() == [2, 0, 1]
+
+
 def test_lesson_without_weights(events, capsys, monkeypatch):
     monkeypatch.delenv("TORCH_HOME", raising=False)
     seen = p06_pretrained.main(steps=240)
@@ -59,9 +71,13 @@ def test_lesson_without_weights(events, capsys, monkeypatch):
 
     # what six classes taught helps with four others: not by a hair
     assert seen["accuracies"]["features reused"] > seen["accuracies"]["from scratch"] + 0.02
-    log = events(seen["run"])
-    assert sorted(log.Tags()["scalars"]) == ["accuracy/features reused", "accuracy/from scratch"]
-    assert [event.step for event in log.Scalars("accuracy/from scratch")] == list(range(10, 101, 10))
+    # one tag is one chart, and a sub-run each is a curve each
+    assert events(seen["run"]).Tags()["scalars"] == []
+    for way in ("features reused", "from scratch"):
+        log = events(seen["run"] / way)
+        assert log.Tags()["scalars"] == ["accuracy"]
+        assert [event.step for event in log.Scalars("accuracy")] == list(range(10, 101, 10))
+        assert log.Scalars("accuracy")[-1].value == pytest.approx(seen["accuracies"][way])
 
 
 def test_lesson_with_weights_where_torchvision_looks(tmp_path, monkeypatch, small_pictures, capsys):
@@ -82,3 +98,89 @@ def test_lesson_with_weights_where_torchvision_looks(tmp_path, monkeypatch, smal
     seen = p06_pretrained.main(dataset=str(small_pictures), steps=5)
     assert seen["pretrained"]
     assert seen["shapes"] == SHAPES
+
+
+# --- Data and networks of the learner's own
+
+
+class SmallVGG(nn.Module):
+    """Where VGG16 would take seconds: a classifier whose layer 6 is the last."""
+
+    def __init__(self):
+        super().__init__()
+        middle = [nn.Identity() for _ in range(4)]
+        self.classifier = nn.Sequential(
+            nn.Flatten(), nn.Linear(3 * 32 * 32, 4096), *middle, nn.Linear(4096, 1000)
+        )
+
+    def forward(self, imgs):
+        return self.classifier(imgs)
+
+
+@pytest.fixture
+def small_vgg(monkeypatch):
+    monkeypatch.setattr(p06_pretrained, "build_vgg16", lambda: (SmallVGG(), False))
+
+
+def with_classes(count, small_pictures, folder):
+    """The small pictures, ``count`` classes of them."""
+    for split in ("train", "test"):
+        (folder / split).mkdir()
+        for place in sorted((small_pictures / split).iterdir())[:count]:
+            shutil.copytree(place, folder / split / place.name)
+    return str(folder)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_too_few_classes_are_refused_before_anything_is_trained(count, small_pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("LESSONS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(p06_pretrained, "build_vgg16", None)  # would fail if it came that far
+    monkeypatch.setattr(p06_pretrained, "train_step", None)
+    dataset = with_classes(count, small_pictures, tmp_path)
+    with pytest.raises(CourseError) as refused:
+        p06_pretrained.main(dataset=dataset, steps=1)
+    message = str(refused.value)
+    assert f"has {count} classes and this lesson needs at least 4" in message
+    assert "a network with one class is always right" in message
+    assert "\n" not in message
+    assert not list(tmp_path.glob("home/logs/*"))
+
+
+def test_four_classes_are_two_for_each_network(small_pictures, tmp_path, monkeypatch, small_vgg):
+    sizes = []
+
+    class Recorded(Tudui):
+        def __init__(self, num_classes):
+            super().__init__(num_classes)
+            sizes.append(num_classes)
+
+    monkeypatch.setattr(p06_pretrained, "Tudui", Recorded)
+    p06_pretrained.main(dataset=with_classes(4, small_pictures, tmp_path), steps=1)
+    assert sizes == [2, 2, 2]  # a teacher and two students
+
+
+def test_dropout_and_batchnorm_rest_while_a_network_is_scored(small_pictures, monkeypatch, small_vgg):
+    modes = []
+
+    class Changed(Tudui):
+        def __init__(self, num_classes):
+            super().__init__(num_classes)
+            layers = []
+            for layer in self.model1:
+                layers.append(layer)
+                if isinstance(layer, nn.Conv2d):
+                    layers += [nn.BatchNorm2d(layer.out_channels), nn.Dropout(0.5)]
+            self.model1 = nn.Sequential(*layers)
+
+        def forward(self, imgs):
+            modes.append((torch.is_grad_enabled(), self.training))
+            outputs = super().forward(imgs)
+            if not torch.is_grad_enabled():  # it is scored: again, it says the same
+                assert torch.equal(super().forward(imgs), outputs)
+            return outputs
+
+    monkeypatch.setattr(p06_pretrained, "Tudui", Changed)
+    p06_pretrained.main(dataset=str(small_pictures), steps=3)
+    learning, scored = (True, True), (False, False)
+    assert set(modes) == {learning, scored}
+    assert modes[-1] == scored and learning in modes[modes.index(scored) :]  # it learns on afterwards

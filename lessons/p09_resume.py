@@ -1,0 +1,233 @@
+"""9. Resume: stop, and go on as if nothing had happened
+
+A training can be stopped at any moment and go on later with the same numbers, bit for bit, if its checkpoint
+holds all that the next step depends on: all, not most. You see what becomes of a training that forgets one
+part of it. Then you train, press Ctrl-C, and go on:
+
+    lessons run 9 --epochs 20
+    lessons run 9 --resume
+
+You will see: in SCALARS the loss of one training five times: never stopped, and stopped in four ways.
+"""
+
+import inspect
+import math
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from rich.progress import track
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+from lessons.course import DATASET, CourseError, course_dir, newest_files
+from lessons.course.interrupt import CtrlC
+from lessons.course.logbook import RunWriter
+from lessons.course.options import command_line
+from lessons.course.shapes import explain_other_weights
+from lessons.p07_save_load import save
+from lessons.p08_train import (
+    Training,
+    choose_recipe,
+    final_test,
+    measure,
+    new_classifier,
+    three_sets,
+    validate,
+)
+
+
+@dataclass
+class Checkpoint:
+    """Where a run stands. With it, the next step is the one that would have come without a stop."""
+
+    settings: dict = field(default_factory=dict)  # with another batch size it would be another run
+    dataset: str = ""
+    classes: list[str] = field(default_factory=list)
+    run: str = ""  # the folder of its curves
+
+    # What the next step depends on
+    model: dict = field(default_factory=dict)
+    optimizer: dict = field(default_factory=dict)  # with the momentum of each weight
+    scheduler: dict = field(default_factory=dict)  # where on its curve the learning rate is
+    rng_state: Tensor | None = None  # mirrors, shifts and orders are drawn from it
+    order: Tensor | None = None  # (M,): this epoch's order of the pictures
+    epoch: int = 1
+    step: int = 0  # how many batches of the order are done
+
+    # What no step depends on, but the curves and the choice of the best network do
+    sums: Tensor | None = None  # (3,): of this epoch, as measure gives them
+    history: list[dict] = field(default_factory=list)
+    finished: bool = False
+
+    def save(self, training: Training, path: Path) -> None:
+        self.model = training.model.state_dict()
+        self.optimizer = training.optimizer.state_dict()
+        self.scheduler = training.scheduler.state_dict()
+        self.rng_state = torch.get_rng_state()
+        save(vars(self), path)  # a dict of tensors and plain values, which torch.load opens safely
+
+    def restore(self, training: Training, forgotten: str = "") -> None:
+        """Put a training where this one was; one part may be forgotten, to see what it is for."""
+        parts = {
+            "model": training.model.load_state_dict,
+            "optimizer": training.optimizer.load_state_dict,
+            "scheduler": training.scheduler.load_state_dict,
+            "rng_state": torch.set_rng_state,
+        }
+        for name, load in parts.items():
+            if name != forgotten:
+                load(getattr(self, name))
+
+
+def stop_and_forget(
+    recipe: SimpleNamespace, train_data: Subset, steps: int, path: Path, writer: RunWriter
+) -> dict[str, list[float]]:
+    """Train in one go; then go on from half way, each time with another part forgotten. All their losses."""
+    batches = list(islice(DataLoader(train_data, recipe.batch_size), steps))
+    half = len(batches) // 2
+
+    def new_training() -> Training:
+        return Training(new_classifier(recipe, train_data), recipe, total_steps=len(batches))
+
+    def losses_of(training: Training, first: int, last: int) -> list[float]:
+        sums = [measure(training.step(imgs, targets), targets) for imgs, targets in batches[first:last]]
+        return [(loss_sum / pictures).item() for loss_sum, _, pictures in sums]
+
+    training = new_training()
+    losses = {"never stopped": losses_of(training, 0, half)}
+    Checkpoint().save(training, path)
+    losses["never stopped"] += losses_of(training, half, len(batches))
+    for forgotten in ("nothing", "optimizer", "scheduler", "rng_state"):
+        training = new_training()  # another day: other random weights, no memory of any step
+        Checkpoint(**torch.load(path)).restore(training, forgotten)
+        losses[f"{forgotten} forgotten"] = losses_of(training, half, len(batches))
+
+    for name, values in losses.items():
+        for step, loss in enumerate(values, start=len(batches) - len(values)):
+            writer.add_scalars("loss after a stop", {name: loss}, step)
+        pairs = zip(values[-half:], losses["never stopped"][-half:], strict=True)
+        first = next((step for step, (ours, other) in enumerate(pairs, start=1) if ours != other), 0)
+        verdict = (
+            f"not the same from step {first} after the stop on" if first else "the same to the last digit"
+        )
+        print(f"  {name:<20} last loss {values[-1]:.6f}, {verdict}")
+    return losses
+
+
+def train_on(
+    training: Training,
+    train_data: Subset,
+    val_data: Subset,
+    state: Checkpoint,
+    writer: RunWriter,
+    folder: Path,
+) -> None:
+    """Train from where the state stands to the end of its last epoch. Ctrl-C saves the state and stops."""
+    last, batch_size = folder / "last.pth", training.recipe.batch_size
+    with CtrlC() as ctrl_c:
+        while not state.finished:
+            if state.step == 0:
+                state.order = torch.randperm(len(train_data))  # (M,): each picture's number, once
+                state.sums = torch.zeros(3, dtype=torch.float64)
+            left = state.order[state.step * batch_size :].tolist()
+            # A generator of its own, or a new loader would take one of our random numbers
+            dataloader = DataLoader(train_data, batch_size, sampler=left, generator=torch.Generator())
+            for imgs, targets in track(dataloader, f"epoch {state.epoch}", transient=True):
+                state.sums += measure(training.step(imgs, targets), targets)
+                state.step += 1
+                if ctrl_c.pressed:
+                    state.save(training, last)
+                    print(f"saved {last}; lessons run 9 --resume goes on from there")
+                    raise KeyboardInterrupt
+
+            try:
+                figures = validate(training, state.sums, DataLoader(val_data, 250), state.epoch, writer)
+            except CourseError:  # diverged: going on from last.pth would only come to this again
+                if last.is_file():
+                    save(torch.load(last) | {"finished": True}, last)
+                raise
+            accuracies = [figures["accuracy"]["validation"] for figures in [*state.history, figures]]
+            state.history.append(figures)
+            state.finished = state.epoch == state.settings["epochs"]
+            state.epoch, state.step = state.epoch + 1, 0
+            if accuracies[-1] > max(accuracies[:-1], default=-1.0):
+                state.save(training, folder / "best.pth")
+            state.save(training, last)
+
+
+def newest_unfinished(given: dict) -> tuple[Path, Checkpoint]:
+    """The newest run that has not come to its end; CourseError when there is none, or with other settings."""
+    for path in newest_files("models_saved/p09_resume/*/last.pth"):
+        checkpoint = Checkpoint(**torch.load(path))
+        if checkpoint.finished:
+            continue
+        for name, parameter in inspect.signature(main).parameters.items():
+            if name in given and given[name] not in (parameter.default, checkpoint.settings[name]):
+                raise CourseError(
+                    f"a run that goes on keeps its settings: leave out --{name.replace('_', '-')}, "
+                    "or start a new run without --resume"
+                )
+        return path, checkpoint
+    raise CourseError("there is no interrupted run to go on with: lessons run 9 starts a new one")
+
+
+def main(
+    dataset: str = DATASET,
+    recipe: str = "fast",
+    without: list[str] | None = None,
+    epochs: int = 3,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    resume: bool = False,
+    seed: int = 0,
+) -> dict:
+    given = {name: value for name, value in locals().items() if name != "resume"}
+    if resume:
+        path, state = newest_unfinished(given)
+        print(f"going on with {path}: epoch {state.epoch}, after step {state.step}")
+    else:
+        chosen = choose_recipe(recipe, without or [], learning_rate=learning_rate, batch_size=batch_size)
+        state = Checkpoint(settings=given | vars(chosen))
+    settings = SimpleNamespace(**state.settings)
+
+    torch.manual_seed(settings.seed)
+    train_data, val_data, test_data = three_sets(state.dataset or dataset)
+    total_steps = settings.epochs * math.ceil(len(train_data) / settings.batch_size)
+    training = Training(new_classifier(settings, train_data), settings, total_steps)
+    if resume:
+        if state.classes != list(test_data.classes) or len(state.order) != len(train_data):
+            raise CourseError("the pictures have changed since the stop: start a new run, without --resume")
+        explain_other_weights(training.model, state.model, path)
+
+    go_on = {"go_on_with": state.run, "purge_step": state.epoch}
+    with RunWriter(__file__, train_data.dataset, test_data, **go_on, **state.settings) as writer:
+        folder = course_dir("models_saved") / "p09_resume" / writer.folder.name
+        folder.mkdir(parents=True, exist_ok=True)
+        losses = {}
+        if resume:
+            state.restore(training)  # last: all that was done before has drawn random numbers too
+        else:
+            losses = stop_and_forget(settings, train_data, 12, folder / "half.pth", writer)
+            state.classes, state.run = list(test_data.classes), writer.folder.name
+            state.dataset = test_data.name  # a folder's whole path, so that --resume works from anywhere
+        train_on(training, train_data, val_data, state, writer, folder)
+
+        training.model.load_state_dict(torch.load(folder / "best.pth")["model"])
+        final = final_test(training.model, train_data, val_data, test_data)
+        writer.result = f"test accuracy {final['test']:.1%} after {settings.epochs} epochs"
+
+    return {
+        "run": writer.folder,
+        "checkpoints": folder,
+        "losses": losses,
+        "history": state.history,
+        "final": final,
+        "model": training.model,
+    }
+
+
+if __name__ == "__main__":
+    command_line(main)

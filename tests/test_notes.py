@@ -19,14 +19,16 @@ from xml.etree import ElementTree
 import pytest
 import torch
 import torch.distributed.run
+from conftest import REPO
 from torch import nn
 
 import lessons
 from lessons.course import cli, notes
+from lessons.course.catalogue import LESSONS_DIR
+from lessons.course.options import command_line, parse_options
 from lessons.notes import make_figures
 
-REPO = Path(__file__).resolve().parents[1]
-NAMES = sorted(path.stem for path in cli.LESSONS_DIR.glob("p[0-9][0-9]_*.py"))
+NAMES = sorted(path.stem for path in LESSONS_DIR.glob("p[0-9][0-9]_*.py"))
 LANGUAGES = notes.LANGUAGES
 HEADINGS = {
     "en": [
@@ -121,12 +123,12 @@ def formulas(markdown: str) -> tuple[list[str], list[str]]:
 
 def docstring(name: str) -> tuple[str, str]:
     """The first line of a lesson's docstring and its "You will see:" text on one line."""
-    doc = ast.get_docstring(ast.parse((cli.LESSONS_DIR / f"{name}.py").read_bytes()))
+    doc = ast.get_docstring(ast.parse((LESSONS_DIR / f"{name}.py").read_bytes()))
     return doc.partition("\n")[0], " ".join(doc.partition("You will see:")[2].split())
 
 
 def source(name: str) -> str:
-    return (cli.LESSONS_DIR / f"{name}.py").read_text("utf-8")
+    return (LESSONS_DIR / f"{name}.py").read_text("utf-8")
 
 
 # --- The set of pages, their frame and their headings
@@ -482,10 +484,10 @@ def test_commands(command, quick, small_pictures, monkeypatch, capsys):
     for index, word in enumerate(words[:-1]):
         if word == "--dataset":  # a learner has cifar10, or a folder, and the tests have this one
             words[index + 1] = str(small_pictures)
-    if program == "torchrun":  # test_p11_distributed starts one; here, only that all words are known
+    if program == "torchrun":  # test_p13_distributed starts one; here, only that all words are known
         launcher = torch.distributed.run.parse_args(words)
         lesson_main = importlib.import_module(f"lessons.{Path(launcher.training_script).stem}").main
-        assert cli.parse_options(lesson_main, launcher.training_script_args) is not None
+        assert parse_options(lesson_main, launcher.training_script_args) is not None
         return
     if program == "python":
         # As the script's last line does it; in this process, since importing torch anew takes seconds
@@ -495,7 +497,7 @@ def test_commands(command, quick, small_pictures, monkeypatch, capsys):
         lesson_main = importlib.import_module(f"lessons.{script.stem}").main
         monkeypatch.setattr(sys, "argv", [str(script), *words])
         with pytest.raises(SystemExit) as end:
-            cli.command_line(lesson_main)
+            command_line(lesson_main)
     else:
         assert program == "lessons"
         if words[:1] in (["board"], ["download"]):  # one never ends, the other would download

@@ -9,7 +9,6 @@ It shows the newest run of each lesson in the course folder. Chromium is found a
 """
 
 import io
-import logging
 import os
 import sys
 import tempfile
@@ -19,10 +18,10 @@ from typing import NamedTuple
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
-from tensorboard import program
 
 from lessons.course import CourseError
-from lessons.course.cli import Lesson, find_lessons, last_run
+from lessons.course.board import start_board
+from lessons.course.catalogue import Lesson, find_lessons, last_run
 
 SCREENSHOTS = Path(__file__).resolve().parent / "screenshots"
 WIDTH = 1200  # of the stored picture
@@ -69,20 +68,13 @@ VIEWS = {
     "p05_loss_optim": View(NO_SMOOTHING, scalars),
     "p06_pretrained": View(NO_SMOOTHING, scalars, (1200, 600)),
     "p07_save_load": View(NO_SMOOTHING, scalars, (1200, 600)),
-    "p08_train": View(f"{NO_SMOOTHING}&tagFilter=%5E(accuracy%7Closs%7Clearning)", scalars, (1400, 1000)),
-    "p09_accelerator": View("images", images, (1400, 600)),
-    "p10_classify": View("images", images, (1400, 1030)),
-    "p11_distributed": View(NO_SMOOTHING, scalars, TWO_GRIDS),
+    "p08_train": View(f"{NO_SMOOTHING}&tagFilter=%5E(accuracy%7Closs%7Clearning)", scalars, (1200, 640)),
+    "p09_resume": View(f"{NO_SMOOTHING}&tagFilter=after", scalars, (1200, 600)),
+    "p10_mistakes": View("images", images, (1400, 1100)),
+    "p11_accelerator": View("images", images, (1400, 600)),
+    "p12_classify": View("images", images, (1400, 1030)),
+    "p13_distributed": View(f"{NO_SMOOTHING}&tagFilter=loss", scalars, (1200, 600)),
 }
-
-
-def tensorboard(logdir: str) -> str:
-    """Start TensorBoard in this process, on any free port of this machine; returns its address."""
-    logging.getLogger("tensorboard").setLevel(logging.ERROR)
-    server = program.TensorBoard()
-    options = ["--load_fast", "false", "--samples_per_plugin", "images=200,text=50"]
-    server.configure(argv=[None, "--logdir", logdir, "--host", "127.0.0.1", "--port", "0", *options])
-    return server.launch()
 
 
 def small_png(screenshot: bytes) -> bytes:
@@ -113,7 +105,7 @@ def take(page: Page, lesson: Lesson) -> None:
         os.chdir(place)  # TensorBoard shows the name of its folder as it was given: "logs", not a path
         page.set_viewport_size({"width": view.size[0], "height": view.size[1]})
         page.goto("about:blank")  # else only the part behind # would change
-        page.goto(f"{tensorboard('logs')}#{view.address}")
+        page.goto(f"{start_board('logs')}#{view.address}")
         view.show(page)
         page.wait_for_timeout(DRAWN_MS)
         content = small_png(page.screenshot())

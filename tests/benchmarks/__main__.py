@@ -7,8 +7,8 @@ from pathlib import Path
 import typer
 
 from lessons.course import DATASET, CourseError
-from lessons.course.cli import command_line
 from lessons.course.logbook import new_run_folder
+from lessons.course.options import command_line
 
 from . import ways
 from .cases import CASES, QUICK, UNASKED, Work

@@ -16,15 +16,16 @@ import numpy as np
 import torch
 import torchvision
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 from torch.utils.tensorboard import SummaryWriter
 from torchvision.transforms import ToTensor
 
 from lessons.course.datasets import CourseData, Sketch10, dataset_line, open_dataset
+from lessons.course.machine import has_bf16
 from lessons.course.memory import keep_freed_memory
-from lessons.p05_loss_optim import train_step
-from lessons.p08_train import RECIPES, Training, measure, multiplies_bf16
-from lessons.tudui import Tudui
+from lessons.p05_loss_optim import evaluate, train_step
+from lessons.p08_train import Training, choose_recipe, measure, new_classifier
+from lessons.tudui import Classifier, Tudui
 
 from .measure import MB, resident_mb
 
@@ -61,7 +62,7 @@ def what_there_is(name: str) -> Callable[[], dict]:
     """What torch computes with, and the pictures."""
     used = dataset_line(open_dataset(name, True), open_dataset(name, False))
     used += "; a case that wants more repeats them, one that wants fewer draws some"
-    return lambda: {"threads": torch.get_num_threads(), "bf16": multiplies_bf16(), "pictures": used}
+    return lambda: {"threads": torch.get_num_threads(), "bf16": has_bf16(), "pictures": used}
 
 
 # --- Training: each run starts with the same weights and takes the same pictures in the same order
@@ -105,11 +106,11 @@ def course_train_p05(name: str, count: int) -> Callable[[], dict]:
     return epoch
 
 
-def training_p08(data: CourseData, **switches: bool) -> Training:
+def training_p08(**switches: bool) -> Training:
     """Lesson 8's training with the notes' choices, save for the switches."""
     keep_freed_memory()  # as the command does before each lesson
     torch.manual_seed(0)
-    return Training(RECIPES["notes"]._replace(**switches), torch.from_numpy(data.data), 10, total_steps=1)
+    return Training(Classifier(Tudui()), choose_recipe("notes", **switches), total_steps=1)
 
 
 def course_train_p08(
@@ -121,7 +122,7 @@ def course_train_p08(
     batches = [next(iter(dataloader))] * len(dataloader) if keep_one else dataloader
 
     def epoch() -> dict:
-        training = training_p08(data, **switches)
+        training = training_p08(**switches)
         sums = [measure(training.step(imgs, targets), targets) for imgs, targets in batches]
         loss_sums, _, counts = torch.stack(sums).T
         return {"losses": (loss_sums / counts).tolist()}
@@ -134,12 +135,12 @@ def course_train_epochs(name: str, count: int, epochs: int, switches: dict) -> C
     data = pictures(name, True, count)
 
     def train() -> dict:
-        training, resident = training_p08(data, **switches), []
+        training, resident = training_p08(**switches), []
         for _ in range(epochs):
             for imgs, targets in loader(data):
                 training.step(imgs, targets)
             resident.append(resident_mb())
-        return {"resident_mb": resident, "accuracy": accuracy_of(training, name)}
+        return {"resident_mb": resident, "accuracy": accuracy_of(training.model, name)}
 
     return train
 
@@ -171,33 +172,31 @@ def notes_next_epoch(name: str) -> Callable[[], dict]:
 def course_next_seed(name: str, epochs: int) -> Callable[[], dict]:
     """The fast recipe for so many epochs, and the test of what it has learnt; another seed at each call."""
     data, seeds = open_dataset(name, True, ToTensor()), itertools.count()
-    recipe = RECIPES["fast"]
+    recipe, everything = choose_recipe("fast"), Subset(data, range(len(data)))
     dataloader = loader(data, recipe.batch_size)
 
     def train() -> dict:
         keep_freed_memory()  # as the command does before each lesson
         torch.manual_seed(next(seeds))
-        training = Training(recipe, torch.from_numpy(data.data), 10, epochs * len(dataloader))
+        training = Training(new_classifier(recipe, everything), recipe, epochs * len(dataloader))
         for _ in range(epochs):
             for imgs, targets in dataloader:
                 training.step(imgs, targets)
-        return {"accuracy": accuracy_of(training, name)}
+        return {"accuracy": accuracy_of(training.model, name)}
 
     return train
 
 
 def tested(name: str, weights: dict) -> Callable[[], dict]:
     """The test accuracy of a network with these weights."""
-    data = open_dataset(name, False, ToTensor())
-    training = training_p08(data)
-    training.model.load_state_dict(weights)
-    return lambda: {"accuracy": accuracy_of(training, name)}
+    tudui = Tudui()
+    tudui.load_state_dict(weights)
+    return lambda: {"accuracy": accuracy_of(tudui, name)}
 
 
-def accuracy_of(training: Training, name: str) -> float:
-    data = open_dataset(name, False, ToTensor())
-    answers = training.predict(DataLoader(data, batch_size=250)).argmax(dim=1)
-    return (answers == torch.tensor(data.targets)).double().mean().item()
+def accuracy_of(model: nn.Module, name: str) -> float:
+    dataloader = DataLoader(open_dataset(name, False, ToTensor()), batch_size=250)
+    return evaluate(model, dataloader, nn.CrossEntropyLoss())[1]
 
 
 # --- Data alone, and evaluation
@@ -232,7 +231,7 @@ def notes_evaluate(name: str, count: int) -> Callable[[], dict]:
     tudui = Tudui()
     loss_fn = nn.CrossEntropyLoss()
 
-    def evaluate() -> dict:
+    def test() -> dict:
         total_loss, correct = 0.0, 0
         for data in dataloader:
             imgs, targets = data
@@ -241,19 +240,18 @@ def notes_evaluate(name: str, count: int) -> Callable[[], dict]:
             correct += (outputs.argmax(1) == targets).sum().item()
         return {"loss": total_loss / count, "correct": correct}
 
-    return evaluate
+    return test
 
 
 def course_evaluate(name: str, count: int) -> Callable[[], dict]:
-    data = pictures(name, False, count)
-    dataloader, targets = DataLoader(data, batch_size=250), torch.tensor(data.targets)
-    training = training_p08(data, **FAST)
+    dataloader = DataLoader(pictures(name, False, count), batch_size=250)
+    model, loss_fn = training_p08(**FAST).model, nn.CrossEntropyLoss()
 
-    def evaluate() -> dict:
-        loss_sum, correct, _ = measure(training.predict(dataloader), targets).tolist()
-        return {"loss": loss_sum / count, "correct": int(correct)}
+    def test() -> dict:
+        loss, accuracy = evaluate(model, dataloader, loss_fn)
+        return {"loss": loss, "correct": round(accuracy * count)}
 
-    return evaluate
+    return test
 
 
 # --- VGG16's checkpoint, Sketch10, TensorBoard

@@ -1,14 +1,13 @@
 """5. Loss and optimizer: the network learns
 
 A loss says in one number how wrong the network is. Backpropagation says how each weight moves that number,
-and the optimizer takes a small step downhill. You check three losses by hand, then run the four lines that
-all of deep learning is made of: loss, zero_grad, backward, step.
+and the optimizer takes a small step downhill. You check three losses by hand, then run the five lines that
+all of deep learning is made of: outputs, loss, zero_grad, backward, step.
 
 You will see: loss and accuracy over 20 epochs in SCALARS, and the weights spreading out in HISTOGRAMS.
 """
 
 import torch
-from rich.progress import Progress
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.transforms import ToTensor
@@ -18,6 +17,7 @@ from lessons.course.datasets import open_dataset
 from lessons.course.divergence import stop_if_diverged
 from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line
+from lessons.course.progress import track
 from lessons.tudui import Tudui
 
 
@@ -82,30 +82,24 @@ def main(
     loss_fn = nn.CrossEntropyLoss()  # takes the scores as they are: no softmax before it
     optimizer = torch.optim.SGD(tudui.parameters(), lr=learning_rate)
 
-    history = []
+    history, figures = [], "training"
     settings = {"seed": seed, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    with (
-        RunWriter(__file__, train_data, test_data, **settings) as writer,
-        Progress(transient=True) as progress,
-    ):
-        bar = progress.add_task("training", total=epochs * len(train_loader))
+    with RunWriter(__file__, train_data, test_data, **settings) as writer:
         for epoch in range(1, epochs + 1):
             total_loss = 0.0
-            for imgs, targets in train_loader:
+            for imgs, targets in track(train_loader, figures):
                 loss = train_step(tudui, imgs, targets, loss_fn, optimizer)
                 total_loss += loss.item() * len(imgs)
-                progress.advance(bar)
             train_loss = total_loss / len(train_data)
             test_loss, accuracy = evaluate(tudui, test_loader, loss_fn)
             stop_if_diverged(learning_rate, tudui, train=train_loss, test=test_loss)
 
             figures = f"loss {train_loss:.3f}  test loss {test_loss:.3f}  accuracy {accuracy:.1%}"
-            progress.update(bar, description=figures)
             print(f"epoch {epoch:>2}  {figures}")
             history.append({"train_loss": train_loss, "test_loss": test_loss, "accuracy": accuracy})
-            writer.add_scalar("loss/train", train_loss, epoch)
-            writer.add_scalar("loss/test", test_loss, epoch)
-            writer.add_scalar("accuracy/test", accuracy, epoch)
+            # A tag is a chart, and each name in the braces a curve in it: what is compared shares its axes
+            writer.add_scalars("loss", {"train": train_loss, "test": test_loss}, epoch)
+            writer.add_scalars("accuracy", {"test": accuracy}, epoch)
             for name, parameter in tudui.named_parameters():
                 writer.add_histogram(name, parameter, epoch, max_bins=64)
         writer.result = f"test accuracy {accuracy:.1%}"

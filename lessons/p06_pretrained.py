@@ -34,10 +34,8 @@ def build_vgg16() -> tuple[nn.Module, bool]:
     if file.exists():
         print(f"VGG16 with its ImageNet weights, from {file}")
         return vgg16(weights=weights), True
-    print(
-        "VGG16 with random weights: the shapes are the same, but it has learnt nothing that a new layer could"
-    )
-    print("build on (`lessons download vgg16` fetches the real ones, 528 MB).")
+    print("VGG16 with random weights: the shapes are the same, but it has learnt nothing to build on")
+    print("(`lessons download vgg16` fetches the real ones, 553 MB).")
     return vgg16(weights=None), False
 
 
@@ -80,6 +78,8 @@ def fine_tune(vgg: nn.Module, train_data: Dataset) -> tuple[tuple[int, int], lis
     loss_fn = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(trainable, lr=0.001)  # Adam finds a step size for each weight by itself
     imgs, targets = next(iter(DataLoader(train_data, batch_size=32, shuffle=True)))  # (32, 3, 32, 32), (32,)
+    preprocess = VGG16_Weights.IMAGENET1K_V1.transforms(crop_size=32, resize_size=32)  # without: 224, 256
+    imgs = preprocess(imgs)  # (32, 3, 32, 32), normalised with the mean and std of ImageNet's pictures
     losses = [train_step(vgg, imgs, targets, loss_fn, optimizer).item() for _ in range(5)]
     print("the loss of one batch in 5 steps:", ", ".join(f"{loss:.2f}" for loss in losses))
     return (trainable_count, total_count), losses

@@ -80,7 +80,7 @@ class Net(Tudui):
 
 
 def lose_a_class(folder: Path) -> tuple[str, str]:
-    """Save a whole model, rename its class, mend it. Returns the two messages on the way."""
+    """Save a whole model, lose its class, get it back. Returns the two messages on the way."""
     path = folder / "tudui_method1.pth"
     with tempfile.TemporaryDirectory() as work, ExitStack() as afterwards:
         script = Path(work, "my_training_script.py")

@@ -14,7 +14,6 @@ from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
-from rich.progress import track
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from torch.utils.data import DataLoader, Subset, random_split
@@ -27,6 +26,7 @@ from lessons.course.divergence import stop_if_diverged
 from lessons.course.logbook import RunWriter
 from lessons.course.machine import has_bf16
 from lessons.course.options import command_line
+from lessons.course.progress import track
 from lessons.p05_loss_optim import evaluate
 from lessons.p07_save_load import save
 from lessons.tudui import Classifier, Tudui
@@ -141,7 +141,7 @@ def measure(outputs: Tensor, targets: Tensor) -> Tensor:
 def train_epoch(training: Training, dataloader: DataLoader, epoch: int) -> Tensor:
     """Train on each picture once. What ``measure`` says of them all, (3,), as they were on the way."""
     sums = torch.zeros(3, dtype=torch.float64)
-    for imgs, targets in track(dataloader, f"epoch {epoch}", transient=True):
+    for imgs, targets in track(dataloader, f"epoch {epoch}"):
         sums += measure(training.step(imgs, targets), targets)
     return sums
 
@@ -158,7 +158,7 @@ def validate(
     writer.add_scalars("loss", losses, epoch)
     writer.add_scalars("accuracy", accuracies, epoch)
     writer.add_scalar("learning rate", training.scheduler.get_last_lr()[0], epoch)
-    figures = [f"{name} loss {losses[name]:.3f}, accuracy {accuracies[name]:.1%}" for name in losses]
+    figures = [f"{name} loss {losses[name]:.3f}, {accuracies[name]:.1%} right" for name in losses]
     print(f"epoch {epoch:>2}  {'  '.join(figures)}")
     return {"loss": losses, "accuracy": accuracies}
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
-from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
@@ -26,6 +25,7 @@ from lessons.course import DATASET, CourseError, course_dir, newest_files
 from lessons.course.interrupt import CtrlC
 from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line
+from lessons.course.progress import track
 from lessons.course.shapes import explain_other_weights
 from lessons.p07_save_load import save
 from lessons.p08_train import (
@@ -135,7 +135,7 @@ def train_on(
             left = state.order[state.step * batch_size :].tolist()
             # A generator of its own, or a new loader would take one of our random numbers
             dataloader = DataLoader(train_data, batch_size, sampler=left, generator=torch.Generator())
-            for imgs, targets in track(dataloader, f"epoch {state.epoch}", transient=True):
+            for imgs, targets in track(dataloader, f"epoch {state.epoch}"):
                 state.sums += measure(training.step(imgs, targets), targets)
                 state.step += 1
                 if ctrl_c.pressed:

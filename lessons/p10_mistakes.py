@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
-from rich.progress import track
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.transforms import ToTensor
@@ -25,6 +24,7 @@ from lessons.course.charts import captioned_chart, confusion_chart
 from lessons.course.datasets import CourseData, open_dataset
 from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line
+from lessons.course.progress import track
 from lessons.course.shapes import explain_other_weights
 from lessons.p08_train import Training, choose_recipe, new_classifier, three_sets
 from lessons.tudui import Classifier, Tudui
@@ -53,7 +53,7 @@ def train_briefly(dataset: str) -> tuple[Classifier, list[str], str]:
     steps = min(40, len(dataloader))
     training = Training(new_classifier(recipe, train_data), recipe, total_steps=2 * steps)
     for _ in range(2):
-        for imgs, targets in track(islice(dataloader, steps), "training", total=steps, transient=True):
+        for imgs, targets in track(islice(dataloader, steps), "training", total=steps):
             training.step(imgs, targets)
     return training.model, list(test_data.classes), test_data.name
 

@@ -2,16 +2,25 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from lessons.course import CourseError
-from lessons.course.catalogue import find_lessons, last_run, select_lessons
+from lessons.course.catalogue import (
+    Lesson,
+    filled_tabs,
+    find_lessons,
+    last_run,
+    named_tabs,
+    select_lessons,
+    words_for,
+)
 
 
 def test_real_lessons_are_found_in_order():
     found = find_lessons()
-    assert list(found) == list(range(1, 14))
+    assert list(found) == list(range(14))
     for lesson in found.values():
         assert lesson.title and lesson.sees, lesson.name
 
@@ -71,3 +80,37 @@ def test_selection_of_what_does_not_exist(fake, word):
     fake(dict.fromkeys((1, 2, 3, 5), "pass"))
     with pytest.raises(CourseError, match=f"no lesson '{word}'.*p01_fake, p02_fake, p03_fake, p05_fake"):
         select_lessons([word], find_lessons())
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"), [("0", [0]), ("p00", [0]), ("p00_fake", [0]), ("0-2", [0, 1, 2]), ("2,0", [0, 2])]
+)
+def test_selection_of_lesson_0(fake, words, chosen):
+    fake(dict.fromkeys((0, 1, 2), "pass"))
+    assert [lesson.number for lesson in select_lessons([words], find_lessons())] == chosen
+
+
+@pytest.mark.parametrize("words", ["0", "3", "0-1", "1-3", "1,5", "0,2,3", ""])
+def test_words_for_a_selection(fake, words):
+    fake(dict.fromkeys((0, 1, 2, 3, 5), "pass"))
+    assert words_for(select_lessons([words] if words else [], find_lessons())) == words
+
+
+@pytest.mark.parametrize(
+    ("sees", "look_at", "tabs"),
+    [
+        ("bars in IMAGES", ["SCALARS     a", "IMAGES      b", "TEXT        note"], ["IMAGES", "SCALARS"]),
+        ("PR CURVES, then IMAGES", ["IMAGES      b", "PR CURVES   c"], ["PR CURVES", "IMAGES"]),
+        ("sizes in TEXT", ["SCALARS     a", "TEXT        note"], ["TEXT", "SCALARS"]),
+        ("nothing", ["TEXT        note"], ["TEXT"]),
+        ("a graph in GRAPHS", ["SCALARS     a  b"], ["SCALARS"]),
+        ("a graph in GRAPHS", [], []),
+    ],
+)
+def test_tabs_of_a_run(sees, look_at, tabs):
+    assert filled_tabs(Lesson(5, Path("p05_x.py"), "title", sees), {"look_at": look_at}) == tabs
+
+
+def test_each_real_lesson_names_a_tab():
+    """It is where ``lessons board 5`` begins while the first run is not over."""
+    assert all(named_tabs(lesson) for lesson in find_lessons().values())

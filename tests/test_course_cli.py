@@ -2,10 +2,16 @@
 
 import json
 import os
+import re
+from datetime import datetime
+from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from lessons.course import cli
+from lessons.course.catalogue import Lesson, find_lessons
+from lessons.course.notes import LANGUAGES
 
 
 @pytest.mark.parametrize("words", [[], ["--help"]])
@@ -22,24 +28,97 @@ def test_answers_without_the_heavy_imports(words, run_script):
 
 
 def test_table_shows_lessons_and_their_last_runs(fake, lessons_command, home, monkeypatch, capsys):
-    fake({1: "pass", 2: "pass"})
-    for name, status, result in (
-        ("2024-01-01_10-00-00", "ok", "old"),
-        ("2024-01-02_10-00-00", "failed", "new [x]"),
+    fake({0: "pass", 1: "pass", 2: "pass"})
+    for lesson, name, started, status, result in (
+        ("p00_fake", "2024-01-01_10-00-00", "2024-01-01T10:00:00", "ok", ""),
+        ("p02_fake", "2024-01-01_10-00-00", "2024-01-01T10:00:00", "ok", "old"),
+        ("p02_fake", "2024-01-02_10-00-00", "2024-01-02T10:00:00", "failed", "new [x]"),
     ):
-        run = home / "logs" / "p02_fake" / name
+        run = home / "logs" / lesson / name
         run.mkdir(parents=True)
-        card = {"started": "2024-01-02T10:00:00", "status": status, "result": result}
-        (run / "run.json").write_text(json.dumps(card))
+        (run / "run.json").write_text(json.dumps({"started": started, "status": status, "result": result}))
         stamp = 1_700_000_000 + len(result)
         os.utime(run / "run.json", (stamp, stamp))
     monkeypatch.setattr(cli.console, "width", 120)
     assert lessons_command() == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "Title 1: a test picture 1 in IMAGES. -" in said
-    assert "Title 2: a test picture 2 in IMAGES. 02 Jan 10:00 failed new [x]" in said
-    assert "old" not in said
-    assert "next: lessons run 1" in said
+    said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert said[:4] == [
+        "lesson ran result",
+        "0 Title 0: a test 01 Jan ok",
+        "1 Title 1: a test -",
+        "2 Title 2: a test 02 Jan failed",
+    ]
+    assert "In lesson 1 you will see: picture 1 in IMAGES." in said
+    assert said[-3].startswith("next: lessons run 1 ")
+    assert said[-2].startswith("then: lessons board 1 ")
+
+
+@pytest.mark.parametrize(
+    ("lang", "numbers"), [(lang, numbers) for lang in LANGUAGES for numbers in ({0: "pass"}, {3: "pass"})]
+)
+def test_where_to_begin(lang, numbers, fake, lessons_command, monkeypatch, capsys):
+    """Lesson 0 is a lesson like the others, although 0 is false."""
+    monkeypatch.setenv("LESSONS_LANG", lang)
+    fake(numbers)
+    monkeypatch.setattr(cli, "last_run", lambda lesson: (None, {}))
+    assert lessons_command() == 0
+    assert f"lessons run {min(numbers)} " in capsys.readouterr().out
+
+
+def card(status: str, result: str, started: str = "2024-11-24T10:00:00") -> dict:
+    return {"started": started, "status": status, "result": result}
+
+
+TODAY = datetime.now().isoformat(timespec="seconds")
+CARDS = [
+    {},
+    card("ok", "test accuracy 86.6%, validation 88.2%"),
+    card("ok", "VGG16 is ready 70 times sooner with mmap, which reads at the first use", TODAY),
+    card("running", "", TODAY),
+    card("interrupted", ""),
+    card("failed", "something", TODAY),
+    card("ok", "结果 " * 20),
+]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    "title", ["How a title goes on and on " * 4, "一课的标题也可以很长很长" * 5, "Short"]
+)
+def test_fifteen_lessons_fit_a_screen(title, lang, lessons_command, monkeypatch, capsys):
+    """24 lines of 80 columns, one of which is the prompt's. A Chinese character takes two columns."""
+    monkeypatch.setenv("LESSONS_LANG", lang)
+    sees = "the confusion matrix, the worst mistakes and where the network looked in IMAGES; PR CURVES" * 2
+    made = {n: Lesson(n, Path(f"p{n:02}_name.py"), title, sees) for n in range(15)}
+    monkeypatch.setattr(cli, "find_lessons", lambda: made)
+    monkeypatch.setattr(cli, "last_run", lambda lesson: (None, CARDS[lesson.number % len(CARDS)]))
+    monkeypatch.setattr(cli.console, "width", 80)
+    assert lessons_command() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 23
+    assert max(map(cell_len, lines)) <= 80
+    rows = lines[1:16]
+    assert [int(row[:2]) for row in rows] == list(range(15))
+    assert all((f"{title[:8]}" in row) and ("…" in row) for row in rows if title != "Short")
+    for number, status in ((3, "running 运行中"), (4, "interrupted 已中断"), (5, "failed 出错")):
+        assert any(word in rows[number] for word in status.split()), rows[number]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_real_lessons_fit_a_screen(lang, lessons_command, monkeypatch, capsys):
+    """Whichever comes next, and when all are done."""
+    monkeypatch.setenv("LESSONS_LANG", lang)
+    monkeypatch.setattr(cli.console, "width", 80)
+    found = find_lessons()
+    for following in [*found, None]:
+        cards = {number: CARDS[1] if number != following else {} for number in found}
+        monkeypatch.setattr(cli, "last_run", lambda lesson, cards=cards: (None, cards[lesson.number]))
+        assert lessons_command() == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) + 15 - len(found) <= 23, lines
+        assert max(map(cell_len, lines)) <= 80, lines
+        if following is not None:
+            assert found[following].sees.replace(" ", "") in re.sub(r"\s", "", "".join(lines))
 
 
 def test_a_lesson_with_a_syntax_error_does_not_break_the_table(fake, lessons_command, capsys):

@@ -159,6 +159,7 @@ def test_help_of_a_lesson_says_what_it_teaches(fake, lessons_command, capsys):
 @pytest.mark.parametrize(
     ("lesson", "options"),
     [
+        ("p00_tools", ["--seed", 1]),
         ("p01_dataloader", ["--steps", 1]),
         ("p02_conv2d", ["--steps", 1]),
         ("p03_maxpool", ["--steps", 1]),
@@ -177,7 +178,7 @@ def test_help_of_a_lesson_says_what_it_teaches(fake, lessons_command, capsys):
 def test_each_lesson_is_a_command(lesson, options, run_script, small_pictures, tmp_path):
     """As a script and as a module in turn, from a folder that is not the checkout."""
     script = ["-m", f"lessons.{lesson}"] if int(lesson[1:3]) % 2 else [REPO / "lessons" / f"{lesson}.py"]
-    dataset = [] if lesson == "p04_sequential" else ["--dataset", small_pictures]
+    dataset = [] if lesson in ("p00_tools", "p04_sequential") else ["--dataset", small_pictures]
     home = tmp_path / "home"
     done = run_script(*script, *dataset, *options, LESSONS_HOME=str(home))
     assert done.returncode == 0, done.stderr

@@ -3,11 +3,23 @@
 import hashlib
 import re
 import threading
+import tomllib
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from lessons.course import upkeep
+from lessons.course import notes, upkeep
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def in_english(monkeypatch):
+    monkeypatch.setenv("LESSONS_LANG", "en")
+
 
 # --- doctor
 
@@ -38,6 +50,71 @@ def test_doctor_explains_a_mismatched_pair(lessons_command, monkeypatch, capsys)
     assert lessons_command("doctor") == 1
     said = capsys.readouterr().out
     assert re.search(r"fix  torchvision +.*no pair.*pip install --force-reinstall torch torchvision", said)
+
+
+def test_the_oldest_python_is_the_same_wherever_it_stands(monkeypatch):
+    project = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]
+    oldest = project["requires-python"].removeprefix(">=")
+    readme = (REPO / "README.md").read_text("utf-8")
+    named = re.search(r"Python ([\d.]+) or newer \(([\d.]+) is the newest", readme)
+    assert named and named[1] == oldest
+    workflow = (REPO / ".github" / "workflows" / "readme.yml").read_text("utf-8")
+    assert f'python: ["{oldest}", "{named[2]}"]' in workflow
+    for page in notes.NOTES.glob("*/index.md"):
+        assert re.findall(r"Python (3\.\d+)", page.read_text("utf-8")) == [oldest], page
+    major, minor = map(int, oldest.split("."))
+    for version, good in (((major, minor, 0), True), ((major, minor - 1, 9), False)):
+        monkeypatch.setattr(upkeep.sys, "version_info", version)
+        assert next(upkeep.check_packages()).good == good
+
+
+@pytest.fixture
+def installed(tmp_path) -> Callable[..., SimpleNamespace]:
+    """``installed(cuda, gpu)``: as much of torch as the doctor asks, in a folder with what comes along."""
+    megabytes = {"nvidia/cu13/lib/libcublas.so.13": 30, "triton/_C/libtriton.so": 10, "numpy/numpy.so": 50}
+    megabytes |= {"torch/lib/libtorch_cuda.so": 20, "torch/lib/libtorch_cpu.so": 60, "torch/__init__.py": 0}
+    for name, size in megabytes.items():
+        path = tmp_path / "site-packages" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.truncate(size * 10**6)
+
+    def torch(cuda: str | None, gpu: bool) -> SimpleNamespace:
+        return SimpleNamespace(
+            __file__=str(tmp_path / "site-packages" / "torch" / "__init__.py"),
+            version=SimpleNamespace(cuda=cuda),
+            cuda=SimpleNamespace(is_available=lambda: gpu),
+            accelerator=SimpleNamespace(is_available=lambda: gpu, current_accelerator=lambda: "cuda"),
+            get_num_threads=lambda: 2,
+        )
+
+    return torch
+
+
+def test_doctor_says_what_a_build_for_a_gpu_costs_where_there_is_none(installed):
+    device, build = upkeep.check_device(installed("13.0", gpu=False))
+    assert device.finding == "cpu, 2 threads"
+    assert build.good is None, "nothing is broken"
+    assert build.finding.startswith("0.06 GB for NVIDIA GPUs")
+    command = 'uv venv --clear && uv pip install -e ".[test]" --torch-backend=cpu'
+    assert build.finding.endswith(command)
+    assert "pip: see README.md" in build.finding
+
+
+@pytest.mark.parametrize("cuda, gpu", [("13.0", True), (None, False)])
+def test_doctor_is_content_with_a_build_that_fits(cuda, gpu, installed):
+    (device,) = upkeep.check_device(installed(cuda, gpu))
+    assert device.good and ("cuda" in device.finding) == gpu
+
+
+def test_doctor_in_chinese(lessons_command, monkeypatch, capsys, home, installed):
+    monkeypatch.setenv("LESSONS_LANG", "zh")
+    assert lessons_command("doctor") == 0
+    said = capsys.readouterr().out
+    assert f"ok   课程文件夹    {home}（" in said, "in line with the others: a character takes two columns"
+    assert "没有，也不是必需的；下载：lessons download vgg16" in said
+    _, build = upkeep.check_device(installed("13.0", gpu=False))
+    assert "有 0.06 GB 只给 NVIDIA GPU 用" in build.finding
 
 
 # --- download
@@ -132,6 +209,11 @@ def test_clean(lessons_command, monkeypatch, tmp_path, capsys):
     assert lessons_command("clean", "--yes") == 0
     assert [entry.name for entry in home.rglob("*") if entry.is_file()] == [".gitkeep"] * 3
     assert lessons_command("clean", "everything") == 2
+    capsys.readouterr()
+
+    monkeypatch.setenv("LESSONS_LANG", "zh")
+    assert lessons_command("clean", "logs") == 0
+    assert re.search(r"logs +0\.0 MB 共 0 个文件：.+\n没有可删除的。", capsys.readouterr().out)
 
 
 def test_clean_leaves_a_linked_folder_alone(lessons_command, monkeypatch, tmp_path, capsys):

@@ -15,6 +15,18 @@ from lessons.course.notes import language, title_and_see
 
 LESSONS_DIR = Path(__file__).resolve().parents[1]  # the package that holds the lessons
 
+# TensorBoard's tab for each kind of entry, by the plugin name in an event or the accumulator's own kind.
+TABS = {
+    "scalars": "SCALARS",
+    "images": "IMAGES",
+    "graph": "GRAPHS",
+    "histograms": "HISTOGRAMS",
+    "text": "TEXT",
+    "pr_curves": "PR CURVES",
+    "projector": "PROJECTOR",
+    "hparams": "HPARAMS",
+}
+
 
 class Lesson(NamedTuple):
     """A lesson's file, and what its docstring says."""
@@ -27,6 +39,10 @@ class Lesson(NamedTuple):
     @property
     def name(self) -> str:
         return self.path.stem
+
+    @property
+    def short_name(self) -> str:
+        return self.name.partition("_")[2]
 
 
 def find_lessons() -> dict[int, Lesson]:
@@ -55,6 +71,33 @@ def last_run(lesson: Lesson) -> tuple[Path | None, dict[str, Any]]:
         except (OSError, ValueError):  # half written by a run that was killed: the one before it
             continue
     return None, {}
+
+
+def named_tabs(lesson: Lesson) -> list[str]:
+    """TensorBoard's tabs that the lesson speaks of, such as ``["IMAGES", "PR CURVES"]``, as it has them."""
+    return sorted((tab for tab in TABS.values() if tab in lesson.sees), key=lesson.sees.index)
+
+
+def filled_tabs(lesson: Lesson, card: dict[str, Any]) -> list[str]:
+    """The tabs that a run has filled, those that the lesson speaks of first; empty without a card.
+
+    Each run fills TEXT, with its note and its card: where the lesson does not speak of it and something else
+    is there, it is left out.
+    """
+    filled = [line.split("  ")[0] for line in card.get("look_at", [])]
+    named = [tab for tab in named_tabs(lesson) if tab in filled]
+    return named + [tab for tab in filled if tab not in (*named, "TEXT")] or filled
+
+
+def words_for(chosen: list[Lesson]) -> str:
+    """What ``select_lessons`` reads as these lessons: ``5``, ``3-5`` or ``1,5``; nothing where it is all."""
+    numbers, known = [lesson.number for lesson in chosen], list(find_lessons())
+    if numbers == known:
+        return ""
+    first, last = numbers[0], numbers[-1]
+    if first < last and numbers == [number for number in known if first <= number <= last]:
+        return f"{first}-{last}"
+    return ",".join(map(str, numbers))
 
 
 def select_lessons(words: list[str], lessons: dict[int, Lesson]) -> list[Lesson]:

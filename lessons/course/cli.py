@@ -4,21 +4,19 @@ The table of lessons and the help must answer at once, and torch alone takes sec
 torch, torchvision, tensorboard or numpy before a command needs it.
 """
 
-import shlex
 import sys
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
-from lessons.course import CourseError, course_dir, upkeep
+from lessons.course import CourseError, upkeep
 from lessons.course.catalogue import find_lessons, last_run, select_lessons
 from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page
 from lessons.course.options import exit_code
-from lessons.course.runner import console, run_lessons
+from lessons.course.runner import how_it_ended, run_lessons
+from lessons.course.screen import NUMBER, Column, console, show_table
+from lessons.course.words import say
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -33,29 +31,28 @@ def overview(ctx: typer.Context) -> None:
     """A course on convolutional networks in PyTorch. Without a command: the lessons, and where you are."""
     if ctx.invoked_subcommand is not None:
         return
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("", justify="right", style="bold")
-    for heading, ratio in (("lesson", 3), ("you will see", 4), ("last run", 3)):
-        table.add_column(heading, ratio=ratio, overflow="fold")  # Chinese has no spaces to break a line at
-    following = None
+    lines, following = [], None
     for lesson in find_lessons().values():
         _, card = last_run(lesson)
         if card.get("status") != "ok" and following is None:
-            following = lesson.number
-        table.add_row(str(lesson.number), lesson.title, lesson.sees, run_summary(card))
-    console.print(table)
-    typer.echo(f"next:  lessons run {following or 'all'}      (or: lessons run, for all of them in order)")
-    typer.echo("then:  lessons board      shows the results in TensorBoard; lessons --help has more")
+            following = lesson
+        run = (when_it_began(card), how_it_ended(card)) if card else ("-", "")
+        lines.append((str(lesson.number), lesson.title, *run))
+    show_table([NUMBER, Column(say("lesson")), Column(say("ran"), 8), Column(say("result"), 28)], lines)
+    typer.echo()
+    if following is None:
+        typer.echo(say("all done"))
+        return
+    if following.sees:
+        console.print(say("see", following.number, following.sees))
+    typer.echo(say("next", following.number))
+    typer.echo(say("then", following.number))
 
 
-def run_summary(card: dict[str, Any]) -> Text:
-    """``24 Nov 14:03 ok``, and the result below it."""
-    if not card:
-        return Text("-")
-    status = card["status"]
-    colour = {"ok": "green", "running": "yellow"}.get(status, "red")
-    when = f"{datetime.fromisoformat(card['started']):%d %b %H:%M}"
-    return Text.assemble(f"{when} ", (status, colour), f"\n{card['result']}" if card["result"] else "")
+def when_it_began(card: dict[str, Any]) -> str:
+    """The time of day for a run of today, else the day."""
+    began = datetime.fromisoformat(card["started"])
+    return f"{began:%H:%M}" if began.date() == datetime.now().date() else say("day", began)
 
 
 @app.command(
@@ -76,20 +73,21 @@ def run(ctx: typer.Context) -> int:
 
 
 @app.command()
-def board(port: int = typer.Option(6006, min=0, max=65535)) -> None:
+def board(
+    which: Annotated[
+        list[str] | None, typer.Argument(help="lessons, as for lessons run; none shows all")
+    ] = None,
+    port: int = typer.Option(6006, min=0, max=65535),
+) -> None:
     """Show the logs in TensorBoard.
 
-    On this machine alone (127.0.0.1), until Ctrl-C; on another port when the port is taken.
+    lessons board [all|5|p05|3-5] [--port N]: of these lessons alone. On this machine alone (127.0.0.1), until
+    Ctrl-C; on another port when the port is taken.
     """
-    from lessons.course.board import start_board, wait_for_ctrl_c
+    chosen = select_lessons(which or [], find_lessons())
+    from lessons.course.board import show_board  # brings TensorBoard, which takes a while
 
-    logs = course_dir("logs")
-    if not any(logs.glob("*/*/run.json")):
-        typer.echo("There are no runs yet: lessons run 1, in another terminal, makes one.")
-    typer.echo(f"TensorBoard: {start_board(str(logs), port)}   (Ctrl-C ends it)")
-    typer.echo(f"The same by hand: tensorboard --logdir {shlex.quote(str(logs))}")
-    wait_for_ctrl_c()
-    typer.echo("\nTensorBoard has ended.")
+    show_board(chosen, port)
 
 
 @app.command()
@@ -120,7 +118,7 @@ def doctor() -> int:
 def download(what: str = typer.Argument(help="cifar10 or vgg16")) -> None:
     """Download real data or weights.
 
-    cifar10: the real pictures, 170 MB; vgg16: its ImageNet weights, 528 MB.
+    cifar10: the real pictures, 170 MB; vgg16: its ImageNet weights, 553 MB.
     """
     upkeep.download(what)
 

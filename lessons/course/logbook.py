@@ -6,8 +6,10 @@ runs never mix. ``run.json`` in it is the same card for the ``lessons`` command,
 
 import json
 import platform
+import re
 import shlex
 import sys
+import textwrap
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -22,25 +24,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.tensorboard import SummaryWriter
 
 from lessons.course import course_dir, course_home
+from lessons.course.catalogue import TABS
 from lessons.course.datasets import CourseData, dataset_line
-from lessons.course.notes import language, page_path, plain_page
-
-# TensorBoard's tab for each kind of entry, by the plugin name in an event or the accumulator's own kind.
-TABS = {
-    "scalars": "SCALARS",
-    "images": "IMAGES",
-    "graph": "GRAPHS",
-    "histograms": "HISTOGRAMS",
-    "text": "TEXT",
-    "pr_curves": "PR CURVES",
-    "projector": "PROJECTOR",
-    "hparams": "HPARAMS",
-}
-
-LOOK_AT = {
-    "en": "In TensorBoard (lessons board, or: tensorboard --logdir {logs}), run {run} now shows:",
-    "zh": "在 TensorBoard 里（lessons board，或者 tensorboard --logdir {logs}），本次运行 {run} 有：",
-}
+from lessons.course.notes import page_path, plain_page
+from lessons.course.words import say
 
 
 class RunWriter(SummaryWriter):
@@ -153,10 +140,11 @@ class RunWriter(SummaryWriter):
         self._card["look_at"] = what_to_look_at(self.folder)
         self._save_card()
         if status == "ok":
-            logs, run = shlex.quote(str(course_dir("logs"))), f"{self.lesson}/{self.folder.name}"
-            print("\n" + LOOK_AT[language()].format(logs=logs, run=run))
+            number = re.match(r"p(\d\d)_", self.lesson)
+            board = f"lessons board {int(number[1])}" if number else "lessons board"
+            print("\n" + say("look at", board=board, run=f"{self.lesson}/{self.folder.name}"))
             for line in self._card["look_at"]:
-                print(f"  {line}")
+                print(textwrap.fill(line, 79, initial_indent="  ", subsequent_indent=" " * 14))
 
     def _save_card(self) -> None:
         (self.folder / "run.json").write_text(json.dumps(self._card, indent=2, ensure_ascii=False), "utf-8")

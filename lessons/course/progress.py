@@ -1,11 +1,20 @@
-"""The bar that shows how far drawing, downloading or reading has come."""
+"""The bar that shows how far a training, drawing, downloading or reading has come."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
+Item = TypeVar("Item")
+
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
-    """A progress bar on stderr that disappears when it is done; none where that is no terminal."""
+    """A progress bar on stderr that disappears when it is done; where that is no terminal, nothing at all.
+
+    Rich's own bar would leave an empty line there each time.
+    """
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -14,5 +23,12 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not (console.file.isatty() and console.is_interactive),
+        redirect_stdout=sys.stdout.isatty(),  # what is printed into a file meanwhile stays out of stderr
     )
+
+
+def track(iterable: Iterable[Item], description: str = "", total: float | None = None) -> Iterator[Item]:
+    """Go through an iterable beside such a bar, called as ``rich.progress.track`` is."""
+    with progress_bar() as bar:
+        yield from bar.track(iterable, total=total, description=description)

@@ -1,4 +1,4 @@
-"""Lessons run one after another in one process, and a table at the end says where to look."""
+"""Lessons run one after another in one process, and a line for each at the end says where to look."""
 
 import functools
 import importlib
@@ -9,17 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from lessons.course import CourseError, course_home
-from lessons.course.catalogue import Lesson, last_run
+from lessons.course import CourseError
+from lessons.course.catalogue import Lesson, filled_tabs, last_run, words_for
 from lessons.course.memory import keep_freed_memory
 from lessons.course.options import INTERRUPTED, UsageError, complain, parse_options
-
-# No markup: a result such as "[a] 3" is text. Rich leaves colours out by itself when this is no terminal.
-console = Console(markup=False, highlight=False, emoji=False)
+from lessons.course.screen import NUMBER, Column, console, show_table
+from lessons.course.words import say
 
 
 def run_lessons(chosen: list[Lesson], options: list[str]) -> int:
@@ -111,15 +108,34 @@ def shared_options(main: Callable[..., Any], options: list[str]) -> list[str]:
 
 
 def show_runs(rows: list[tuple[Lesson, str, float]], seconds: float) -> None:
-    """The table at the end of a run: what it took, where it lies, what to look at."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading, ratio in (("lesson", 2), ("seconds", None), ("run folder", 4), ("in TensorBoard", 5)):
-        table.add_column(heading, ratio=ratio, overflow="fold", justify="right" if ratio is None else "left")
+    """The table at the end of a run: what each lesson took, how it ended, and which tabs to look at."""
+    ran = [lesson for lesson, status, _ in rows if status == "ok"]
+    if not ran:
+        return
+    lines = []
     for lesson, status, took in rows:
-        folder, card = last_run(lesson) if status == "ok" else (None, {})
-        where = str(folder.relative_to(course_home())) if folder else status
-        look_at = "\n".join(" ".join(line.split()) for line in card.get("look_at", []))
-        table.add_row(lesson.name, f"{took:.1f}", where, look_at)
-    if any(status == "ok" for _, status, _ in rows):
-        console.print(table)
-        typer.echo(f"{seconds:.0f} s in all. See it: lessons board")
+        card = last_run(lesson)[1] if status == "ok" else {"status": status}
+        tabs = ", ".join(filled_tabs(lesson, card))
+        lines.append((str(lesson.number), lesson.short_name, f"{took:.1f}", how_it_ended(card), tabs))
+    typer.echo()
+    show_table(
+        [
+            NUMBER,
+            Column(say("lesson"), 14),
+            Column(say("seconds"), 7, "right"),
+            Column(say("result")),
+            Column(say("tabs"), 30),
+        ],
+        lines,
+    )
+    typer.echo(say("in all", seconds, f"lessons board {words_for([lesson for lesson, *_ in rows])}".rstrip()))
+    if len(rows) > 1:
+        typer.echo(say("one alone", ran[-1].number))
+
+
+def how_it_ended(card: dict[str, Any]) -> Text:
+    """The result of a run, or a word where it has none."""
+    status = card.get("status", "ok")
+    if status == "ok" and card.get("result"):
+        return Text(card["result"])
+    return Text(say(status), {"ok": "green", "running": "yellow"}.get(status, "red"))

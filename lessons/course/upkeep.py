@@ -1,28 +1,31 @@
 """What is done beside the lessons: check the installation, fetch real pictures and weights, free disk space.
 
-The ``lessons`` command imports this, so what is slow to import is imported where it is wanted.
+The ``lessons`` command imports this, so what is slow to import is imported where it is wanted. What it says
+stands here in both languages; errors are English in both.
 """
 
 import importlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import typer
+from rich.cells import cell_len
 
 from lessons.course import CourseError, course_dir, course_home, torch_home
+from lessons.course.notes import LANGUAGES, language
 
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
 VGG16_BYTES = 553_433_881
-# Each folder of the course folder, by the word for it: what lies there, for `lessons clean`.
-FOLDERS = {
-    "logs": ("logs", "the curves and pictures of your runs"),
-    "models": ("models_saved", "networks that lessons saved, and downloaded weights"),
-    "data": ("data", "Sketch10 (drawn again when needed), downloads, and what you put there"),
-}
+
+
+def either(english: str, chinese: str) -> str:
+    """What is said, in the reader's language."""
+    return (english, chinese)[LANGUAGES.index(language())]
 
 
 # --- doctor
@@ -42,13 +45,18 @@ def doctor() -> int:
     for check in (*check_packages(), *check_folders()):
         broken |= check.good is False
         mark, colour = {True: ("ok", "green"), None: ("-", None), False: ("fix", "red")}[check.good]
-        typer.echo(f"{typer.style(f'{mark:<4}', fg=colour)} {check.name:<13} {check.finding}")
+        space = " " * (14 - cell_len(check.name))  # a Chinese character takes two columns
+        typer.echo(f"{typer.style(f'{mark:<4}', fg=colour)} {check.name}{space}{check.finding}")
     return int(broken)
 
 
 def check_packages() -> Iterator[Check]:
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Check(sys.version_info >= (3, 10), "Python", f"{version} at {sys.executable}")
+    yield Check(
+        sys.version_info >= (3, 11),
+        "Python",
+        either(f"{version} at {sys.executable}", f"{version}，位于 {sys.executable}"),
+    )
     modules = {}
     for name in ("torch", "torchvision", "tensorboard"):
         try:
@@ -57,28 +65,56 @@ def check_packages() -> Iterator[Check]:
         except Exception as error:  # a broken install raises anything
             finding = f"{type(error).__name__}: {error}"
             if "torchvision::nms" in finding:
-                finding += "; torch and torchvision are no pair"
+                finding += either(
+                    "; torch and torchvision are no pair", "；torch 和 torchvision 的版本不配套"
+                )
             remedy = 'pip install --force-reinstall torch torchvision "tensorboard>=2.21"'
-            yield Check(False, name, f"{finding}. Do: {remedy}")
+            yield Check(False, name, either(f"{finding}. Do: {remedy}", f"{finding}。运行：{remedy}"))
     if torch := modules.get("torch"):
-        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        yield Check(True, "device", str(accelerator or f"cpu, {torch.get_num_threads()} threads"))
+        yield from check_device(torch)
+
+
+def check_device(torch: ModuleType) -> Iterator[Check]:
+    """What the lessons can run on, and what GPU code costs on the disk where no GPU can use it."""
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    threads = torch.get_num_threads()
+    cpu = either(f"cpu, {threads} threads", f"cpu，{threads} 个线程")
+    yield Check(True, either("device", "设备"), str(accelerator or cpu))
+    if torch.version.cuda is None or torch.cuda.is_available():
+        return
+    site_packages = Path(str(torch.__file__)).parents[1]
+    parts = [part for name in ("nvidia", "triton", "torch/lib/*_cuda*") for part in site_packages.glob(name)]
+    gigabytes = size(file for part in parts for file in files_below(part)) / 1e9
+    finding = either(
+        f"{gigabytes:.2g} GB for NVIDIA GPUs, of which none is usable here\n"
+        "     The CPU build, in a clone of the course (with pip: see README.md):\n",
+        f"有 {gigabytes:.2g} GB 只给 NVIDIA GPU 用，而这里没有可用的 GPU\n"
+        "     换成 CPU 版，在克隆下来的文件夹里运行（用 pip 的办法见 README.md）：\n",
+    )
+    remedy = '     uv venv --clear && uv pip install -e ".[test]" --torch-backend=cpu'
+    yield Check(None, either("CUDA build", "CUDA 版"), finding + remedy)
 
 
 def check_folders() -> Iterator[Check]:
     home = course_home()
-    yield Check(True, "course folder", f"{home} (LESSONS_HOME moves it)")
+    finding = either(f"{home} (LESSONS_HOME moves it)", f"{home}（用 LESSONS_HOME 换地方）")
+    yield Check(True, either("course folder", "课程文件夹"), finding)
     free = shutil.disk_usage(next(folder for folder in (home, *home.parents) if folder.exists())).free / 1e9
     enough = free > 2
-    yield Check(enough or None, "free disk", f"{free:.0f} GB" + ("" if enough else "; lesson 7 wants 1.5 GB"))
+    wanted = "" if enough else either("; lesson 7 wants 1.5 GB", "；第 7 课需要 1.5 GB")
+    yield Check(enough or None, either("free disk", "磁盘剩余"), f"{free:.0f} GB{wanted}")
     data = home / "data"
     sketch10 = (data / "sketch10-batches-py" / "checksums.json").exists()
-    yield Check(sketch10 or None, "sketch10", "drawn" if sketch10 else "drawn when a lesson first wants it")
+    later = either("drawn when a lesson first wants it", "第一次用到时画")
+    yield Check(sketch10 or None, "sketch10", either("drawn", "已画好") if sketch10 else later)
     cifar10 = (data / "cifar-10-batches-py").is_dir() or (data / "cifar-10-python.tar.gz").is_file()
     vgg16 = vgg16_file().is_file()
     for name, there, place in (("cifar10", cifar10, data), ("vgg16", vgg16, vgg16_file())):
-        missing = f"not here, not needed; lessons download {name}"
-        yield Check(there or None, name, f"at {place}" if there else missing)
+        missing = either(
+            f"not here, not needed; lessons download {name}",
+            f"没有，也不是必需的；下载：lessons download {name}",
+        )
+        yield Check(there or None, name, either(f"at {place}", f"位于 {place}") if there else missing)
 
 
 # --- download
@@ -99,7 +135,12 @@ def download_cifar10() -> None:
 
     data = course_dir("data")
     typer.echo(dataset_line(*(CIFAR10(data, train=train, download=train) for train in (True, False))))
-    typer.echo("Use it: lessons run 5 --dataset cifar10, or set LESSONS_DATASET=cifar10")
+    typer.echo(
+        either(
+            "Use it: lessons run 5 --dataset cifar10, or set LESSONS_DATASET=cifar10",
+            "这样用：lessons run 5 --dataset cifar10，或者设置 LESSONS_DATASET=cifar10",
+        )
+    )
 
 
 def download_vgg16() -> None:
@@ -110,10 +151,16 @@ def download_vgg16() -> None:
 
     file = vgg16_file()
     if file.is_file():
-        typer.echo(f"Already there: {file}")
+        typer.echo(either(f"Already there: {file}", f"已经有了：{file}"))
         return
     socket.setdefaulttimeout(60)  # torch sets none: it would wait for ever on a line that has gone silent
-    typer.echo(f"Downloading {VGG16_BYTES / 2**20:.0f} MB to {file} (TORCH_HOME moves it)")
+    megabytes = f"{VGG16_BYTES / 2**20:.0f} MB"
+    typer.echo(
+        either(
+            f"Downloading {megabytes} to {file} (TORCH_HOME moves it)",
+            f"下载 {megabytes} 到 {file}（用 TORCH_HOME 换地方）",
+        )
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     try:  # to a temporary name; renamed when the hash in the file's name is right
         torch.hub.download_url_to_file(VGG16_URL, str(file), hash_prefix=file.stem.partition("-")[2])
@@ -130,6 +177,26 @@ def vgg16_file() -> Path:
 
 # --- clean
 
+FOLDERS = {
+    "logs": "logs",
+    "models": "models_saved",
+    "data": "data",
+}  # of the course folder, by the word for it
+
+
+def meaning(word: str) -> str:
+    """What lies in such a folder."""
+    return {
+        "logs": either("the curves and pictures of your runs", "各次运行的曲线和图片"),
+        "models": either(
+            "networks that lessons saved, and downloaded weights", "各课保存的网络，以及下载的权重"
+        ),
+        "data": either(
+            "Sketch10 (drawn again when needed), downloads, and what you put there",
+            "Sketch10（需要时会重新画）、下载的数据，以及你自己放进去的文件",
+        ),
+    }[word]
+
 
 def clean(what: str, ask: bool = True) -> None:
     """Remove what lies in ``logs``, ``models``, ``data`` or ``all`` of them, after showing how much it is."""
@@ -137,22 +204,25 @@ def clean(what: str, ask: bool = True) -> None:
         raise CourseError(f"there is nothing called {what!r} to clean: choose {', '.join(FOLDERS)} or all")
     doomed = []
     for word in FOLDERS if what == "all" else [what]:
-        name, meaning = FOLDERS[word]
-        folder = course_home() / name
+        folder = course_home() / FOLDERS[word]
         if folder.is_symlink():  # what it leads to may hold more than the course
-            typer.echo(f"{word:<7} left alone: {folder} is a link to {folder.resolve()}")
+            target = folder.resolve()
+            left_alone = either(
+                f"left alone: {folder} is a link to {target}", f"没有动：{folder} 是指向 {target} 的链接"
+            )
+            typer.echo(f"{word:<7} {left_alone}")
             continue
         entries = [entry for entry in folder.glob("*") if entry.name != ".gitkeep"]
         files = [file for entry in entries for file in files_below(entry)]
-        size = sum(file.lstat().st_size for file in files)
-        typer.echo(f"{word:<7} {size / 1e6:10,.1f} MB in {len(files):,} files: {meaning}")
+        count = either(f"in {len(files):,} files: ", f"共 {len(files):,} 个文件：")
+        typer.echo(f"{word:<7} {size(files) / 1e6:10,.1f} MB {count}{meaning(word)}")
         doomed += entries
     if not doomed:
-        typer.echo("Nothing to remove.")
-    elif not ask or typer.confirm("Remove this?"):
+        typer.echo(either("Nothing to remove.", "没有可删除的。"))
+    elif not ask or typer.confirm(either("Remove this?", "确定删除？")):
         for entry in doomed:
             entry.unlink() if is_leaf(entry) else shutil.rmtree(entry)
-        typer.echo("Removed.")
+        typer.echo(either("Removed.", "已删除。"))
 
 
 def files_below(entry: Path) -> list[Path]:
@@ -165,3 +235,8 @@ def files_below(entry: Path) -> list[Path]:
 def is_leaf(path: Path) -> bool:
     """A file, or a link, which is removed itself and never followed."""
     return path.is_symlink() or not path.is_dir()
+
+
+def size(files: Iterable[Path]) -> int:
+    """Bytes in all; of a link, its own."""
+    return sum(file.lstat().st_size for file in files)

@@ -1,0 +1,42 @@
+"""What the ``lessons`` command shows on a terminal of 24 lines and 80 columns: tables of one line a row."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+# No markup: a result such as "[a] 3" is text. Rich leaves colours out by itself when this is no terminal.
+console = Console(markup=False, highlight=False, emoji=False)
+
+
+class Column(NamedTuple):
+    """A column of a table. A cell that is too wide ends with ``…``; it never goes on in a second line."""
+
+    heading: str
+    widest: int | None = None  # columns of a screen with 80; None: whatever the other columns leave
+    justify: JustifyMethod = "left"
+
+
+NUMBER = Column("", 2, "right")  # of a lesson
+
+
+def show_table(columns: Sequence[Column], rows: Iterable[Sequence[str | Text]]) -> None:
+    """Print a table, each row on one line of the screen. A Chinese character takes two columns."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    more = max(0, console.width - 80)
+    for column in columns:
+        table.add_column(
+            column.heading,
+            justify=column.justify,
+            max_width=None if column.widest is None else column.widest + more,
+            no_wrap=column.widest is not None,  # rich narrows a column that may wrap; its cells will not
+            overflow="ellipsis",
+        )
+    for row in rows:
+        cells = [Text(cell) if isinstance(cell, str) else cell for cell in row]
+        for cell in cells:
+            cell.no_wrap, cell.overflow = True, "ellipsis"
+        table.add_row(*cells)
+    console.print(table)

@@ -57,7 +57,7 @@ def to_visible(outputs: Tensor) -> Tensor:
 def main(dataset: str = DATASET, batch_size: int = 64, steps: int = 8, seed: int = 0) -> dict:
     torch.manual_seed(seed)  # the kernels of a new Conv2d are random
 
-    # --- By hand, and by PyTorch, which wants a batch and channels too: (N, C, H, W)
+    # --- By hand, and by PyTorch, which takes (C, H, W) or, as here, a batch of that: (N, C, H, W)
     examples = {}
     for stride, padding in ((1, 0), (2, 0), (1, 1)):
         by_hand = conv2d_by_hand(PICTURE, KERNEL, stride, padding)

@@ -31,7 +31,7 @@ def pooled_size(
     dilation: int = 1,
     ceil_mode: bool = False,
 ) -> int:
-    """Height or width after a pooling; the formula on the page of ``torch.nn.MaxPool2d``.
+    """Height or width after pooling; the formula on the page of ``torch.nn.MaxPool2d``.
 
     ``stride`` is the kernel size when none is given. With ``ceil_mode`` a window may reach over the right or
     lower edge, as long as it starts inside the picture or its left padding.
@@ -76,7 +76,7 @@ def main(dataset: str = DATASET, batch_size: int = 64, steps: int = 10, seed: in
             writer.add_images("input", imgs, step)
             writer.add_images("pooled", output, step)
 
-            # Where did the winners stand? return_indices tells, max_unpool2d puts them back, all else black
+            # Where were the winners? return_indices says it, max_unpool2d puts them back, all else black
             winners, indices = F.max_pool2d(imgs, kernel_size=3, return_indices=True)
             kept = F.max_unpool2d(winners, indices, kernel_size=3, output_size=imgs.shape)  # (64, 3, 32, 32)
             writer.add_images("kept", kept, step)

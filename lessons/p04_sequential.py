@@ -1,6 +1,6 @@
 """4. Sequential: nine layers become one network
 
-Convolutions, poolings, a flatten and two linear layers make Tudui, the network of all that follows. You build
+Convolutions, pooling, a flatten and two linear layers make Tudui, the network of all that follows. You build
 it twice, once layer by layer and once as Sequential, give both the same weights and get the same output; and
 you walk through it with one batch to see every shape and every parameter.
 

@@ -120,7 +120,7 @@ class TuduiConv(nn.Module):
 
 
 class TuduiMaxPool(nn.Module):
-    """One pooling (lesson 3): (N, C, 32, 32) in, (N, C, 10, 10) out, or 11 x 11 with ``ceil_mode``."""
+    """One pooling layer (lesson 3): (N, C, 32, 32) in, (N, C, 10, 10) out, or 11 x 11 with ``ceil_mode``."""
 
     def __init__(self, ceil_mode: bool = False) -> None:
         super().__init__()

@@ -58,9 +58,15 @@ def test_lesson_learns(small_pictures, events):
     assert history[-1]["accuracy"] > 0.2
 
     log = events(seen["run"])
-    assert sorted(log.Tags()["scalars"]) == ["accuracy/test", "loss/test", "loss/train"]
-    logged = [event.value for event in log.Scalars("loss/train")]
-    assert logged == pytest.approx([epoch["train_loss"] for epoch in history], rel=1e-5)
+    # one tag is one chart, and a sub-run each is a curve each
+    assert log.Tags()["scalars"] == []
+    curves = {"train": {"loss": "train_loss"}, "test": {"loss": "test_loss", "accuracy": "accuracy"}}
+    for curve, charts in curves.items():
+        of_curve = events(seen["run"] / curve)
+        assert sorted(of_curve.Tags()["scalars"]) == sorted(charts)
+        for tag, figure in charts.items():
+            logged = [event.value for event in of_curve.Scalars(tag)]
+            assert logged == pytest.approx([epoch[figure] for epoch in history], rel=1e-5)
     names = [name for name, _ in Tudui().named_parameters()]
     assert sorted(log.Tags()["histograms"]) == sorted(names)
     assert len(log.Histograms("model1.0.weight")) == 6

@@ -100,6 +100,22 @@ def test_lesson_with_weights_where_torchvision_looks(tmp_path, monkeypatch, smal
     assert seen["shapes"] == SHAPES
 
 
+def test_vgg_gets_pictures_as_its_weights_expect_them(monkeypatch):
+    # ImageNet's mean and one standard deviation above it, at it, and below it: 1, 0 and -1
+    img = torch.tensor([0.485 + 0.229, 0.456, 0.406 - 0.225]).reshape(3, 1, 1).expand(3, 32, 32)
+    seen = []
+
+    def look(vgg, imgs, *_):
+        seen.append(imgs)
+        return torch.tensor(0.0)
+
+    monkeypatch.setattr(p06_pretrained, "train_step", look)
+    p06_pretrained.fine_tune(nn.Linear(1, 1), [(img, 0)] * 40)
+    assert seen[0].shape == (32, 3, 32, 32)
+    for channel, expected in enumerate((1, 0, -1)):
+        assert torch.allclose(seen[0][:, channel], torch.tensor(float(expected)), atol=1e-5)
+
+
 # --- Data and networks of the learner's own
 
 

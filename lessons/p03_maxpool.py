@@ -90,9 +90,7 @@ def main(dataset: str = DATASET, batch_size: int = 64, steps: int = 10, seed: in
 
         kept_share = output[0].numel() / imgs[0].numel()
         print(f"imgs {shapes['imgs']} -> output {shapes['output']}: {kept_share:.1%} of the numbers are left")
-        writer.result = (
-            f"32x32 -> {output.shape[-2]}x{output.shape[-1]}, {kept_share:.1%} of the numbers left"
-        )
+        writer.result = f"32x32 -> {output.shape[-2]}x{output.shape[-1]}, {kept_share:.1%} left"
 
     return {
         "run": writer.folder,

@@ -215,7 +215,7 @@ def main(
         training.model.load_state_dict(torch.load(best_file)["model"])
         final = final_test(training.model, train_data, val_data, test_data)
         writer.add_hparams(settings, {"hparam/validation accuracy": best_accuracy}, run_name=".")
-        writer.result = f"test accuracy {final['test']:.1%}, validation {final['validation']:.1%}"
+        writer.result = f"test accuracy {final['test']:.1%}"
 
     return {
         "run": writer.folder,

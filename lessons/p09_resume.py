@@ -217,7 +217,7 @@ def main(
 
         training.model.load_state_dict(torch.load(folder / "best.pth")["model"])
         final = final_test(training.model, train_data, val_data, test_data)
-        writer.result = f"test accuracy {final['test']:.1%} after {settings.epochs} epochs"
+        writer.result = f"test accuracy {final['test']:.1%}"
 
     return {
         "run": writer.folder,

@@ -200,7 +200,7 @@ def main(dataset: str = DATASET, seed: int = 0) -> dict:
         show_points(writer, test_data, features)
         show_stages(writer, classifier, imgs[:3], captions[:3])
         wrong = len(targets) - counts.trace()
-        writer.result = f"{wrong} of {len(targets):,} test pictures wrong"
+        writer.result = f"{wrong} of {len(targets):,} wrong"
 
     return {
         "run": writer.folder,

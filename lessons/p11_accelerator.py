@@ -216,7 +216,7 @@ def main(
             accuracies[name] = evaluate(trained, DataLoader(test_data, 250), nn.CrossEntropyLoss())[1]
             print(f"{name}: {epoch_seconds[name]:.2f} s an epoch, test accuracy {accuracies[name]:.1%}")
         gain = speeds[fastest.name] / speeds[plain.name]
-        writer.result = f"{gain:.1f}x with {fastest.name} on {place}"
+        writer.result = f"{gain:.1f}x on {place}"
 
     return {
         "run": writer.folder,

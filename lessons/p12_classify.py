@@ -146,7 +146,7 @@ def main(dataset: str = DATASET, image: list[str] | None = None, checkpoint: str
                 print(f"  {classes[number]:<16} {probability:6.1%}")
             answer = f"{classes[top.indices[index, 0]]} {top.values[index, 0]:.1%}"
             writer.add_figure(name, seen_chart(classifier, imgs[index], answer))
-            writer.result = writer.result or f"{name}: {answer}"
+            writer.result = writer.result or answer
 
         folder = course_dir("models_saved")
         differences = export(classifier, imgs, folder)

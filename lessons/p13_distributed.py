@@ -91,7 +91,7 @@ def log_epoch(writer: RunWriter, epoch: int, losses: dict[str, float], accuracy:
     writer.add_scalar("pictures a second", speed, epoch)
     words = f"loss {losses['mean']:.3f}  test loss {losses['test']:.3f}  accuracy {accuracy:.1%}"
     print(f"epoch {epoch:>2}  {words}  {speed:,.0f} pictures/s", flush=True)
-    writer.result = f"test accuracy {accuracy:.1%} with {dist.get_world_size()} processes"
+    writer.result = f"test accuracy {accuracy:.1%}"
 
 
 def train(store: dist.Store | None, args: SimpleNamespace) -> dict:

@@ -73,7 +73,7 @@ class RunWriter(SummaryWriter):
         self._purge_step = purge_step if go_on_with else None
         self._curves: dict[str, SummaryWriter] = {}
         splits = [data for data in (train_data, test_data) if data is not None]
-        data = dataset_line(*splits) if splits else "no pictures from a data set"
+        data = dataset_line(*splits) if splits else "none of the course's data sets"
         self._card: dict[str, Any] = {
             "lesson": self.lesson,
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),

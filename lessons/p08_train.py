@@ -31,8 +31,7 @@ from lessons.p05_loss_optim import evaluate
 from lessons.p07_save_load import save
 from lessons.tudui import Classifier, Tudui
 
-RECIPES = ("notes", "fast")
-INGREDIENTS = {  # of lesson 5's recipe, and of the fast one
+INGREDIENTS = {  # name: (value in the recipe "notes", which is lesson 5's, value in "fast")
     "batch_size": (64, 128),
     "learning_rate": (0.01, 0.1),  # with one_cycle: the highest
     "momentum": (0.0, 0.9),  # how much of the last steps' direction is kept
@@ -51,13 +50,16 @@ INGREDIENTS = {  # of lesson 5's recipe, and of the fast one
 
 def choose_recipe(name: str, without: Sequence[str] = (), **own: float | None) -> SimpleNamespace:
     """All ingredients of a recipe; those left out are lesson 5's, and numbers of one's own come last."""
-    if name not in RECIPES:
-        raise CourseError(f"there is no recipe {name!r}: choose {' or '.join(RECIPES)}")
-    if unknown := sorted(set(without) - set(INGREDIENTS)):
-        raise CourseError(f"no recipe has {unknown[0]!r}: leave out {', '.join(INGREDIENTS)}")
-    column = {key: 0 if key in without else RECIPES.index(name) for key in INGREDIENTS}
-    recipe = {key: values[column[key]] for key, values in INGREDIENTS.items()}
-    return SimpleNamespace(**recipe | {key: value for key, value in own.items() if value is not None})
+    if name not in ("notes", "fast"):
+        raise CourseError(f"there is no recipe {name!r}: choose notes or fast")
+    for key in without:
+        if key not in INGREDIENTS:
+            raise CourseError(f"no recipe has {key!r}: leave out {', '.join(INGREDIENTS)}")
+    recipe = {}
+    for key, (notes, fast) in INGREDIENTS.items():
+        recipe[key] = fast if name == "fast" and key not in without else notes
+    recipe |= {key: value for key, value in own.items() if value is not None}
+    return SimpleNamespace(**recipe)  # the same with dots: recipe.momentum for recipe["momentum"]
 
 
 def three_sets(dataset: str) -> tuple[Subset, Subset, CourseData]:
@@ -79,10 +81,10 @@ def new_classifier(recipe: SimpleNamespace, train_data: Subset) -> Classifier:
                 nn.init.orthogonal_(layer.weight)
     if not recipe.normalise:
         return Classifier(tudui)
-    pictures = torch.from_numpy(train_data.dataset.data[train_data.indices[:5000]])  # (5000, 32, 32, 3)
-    std, mean = torch.std_mean(pictures / 255, dim=(0, 1, 2))  # (3,), (3,)
-    std = std.clamp(min=0.01)  # a channel may be the same all over
-    return Classifier(tudui, mean.tolist(), std.tolist())
+    some = train_data.indices[:5000]  # a Subset has its whole data set as .dataset, and numbers in it
+    pictures = torch.from_numpy(train_data.dataset.data[some]) / 255  # (5000, 32, 32, 3)
+    std, mean = torch.std_mean(pictures, dim=(0, 1, 2))  # (3,), (3,): over all but the channels
+    return Classifier(tudui, mean.tolist(), std.clamp(min=0.01).tolist())  # a channel may be all the same
 
 
 class Training:
@@ -97,12 +99,12 @@ class Training:
             model.parameters(),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
-            nesterov=recipe.momentum > 0,
+            nesterov=recipe.momentum > 0,  # a kind of momentum that looks one step ahead
             weight_decay=recipe.weight_decay,
         )
-        self.scheduler = ConstantLR(self.optimizer, factor=1.0)
+        self.scheduler = ConstantLR(self.optimizer, factor=1.0)  # leaves the learning rate as it is
         if recipe.one_cycle:  # up to learning_rate in the first fifth of the steps, then down to almost 0
-            total_steps = max(total_steps, 6)  # of 5 steps a fifth is 1, in which nothing can rise
+            total_steps = max(total_steps, 6)  # with 5, where a fifth is one step, OneCycleLR divides by 0
             self.scheduler = OneCycleLR(
                 self.optimizer, recipe.learning_rate, total_steps, pct_start=0.2, cycle_momentum=False
             )
@@ -111,16 +113,16 @@ class Training:
         """The same pictures, a little different each time: (N, 3, 32, 32) in and out. For training alone."""
         if self.recipe.mirror:
             coins = torch.rand(len(imgs), 1, 1, 1, device=imgs.device)  # one toss for each picture
-            imgs = torch.where(coins < 0.5, imgs.flip(3), imgs)
-        if shift := self.recipe.shift:  # the whole batch alike
-            imgs = RandomCrop(imgs.shape[-2:], padding=shift, padding_mode="reflect")(imgs)
+            imgs = torch.where(coins < 0.5, imgs.flip(3), imgs)  # 3: the width
+        if self.recipe.shift:  # the whole batch alike
+            imgs = RandomCrop(imgs.shape[-2:], padding=self.recipe.shift, padding_mode="reflect")(imgs)
         return imgs
 
     def step(self, imgs: Tensor, targets: Tensor) -> Tensor:
         """Lesson 5's step with the recipe: pictures (N, 3, 32, 32) in [0, 1] and (N,) to scores (N, C)."""
         imgs = self.augment(imgs)
         with torch.autocast(imgs.device.type, torch.bfloat16, enabled=self.recipe.bf16):
-            outputs = self.model(imgs)  # (N, 3, 32, 32) -> (N, C)
+            outputs = self.model(imgs)  # (N, C), in bfloat16 when the recipe says so (lesson 11)
         loss = self.loss_fn(outputs.float(), targets)  # a loss wants full precision again
         self.optimizer.zero_grad()
         loss.backward()
@@ -128,7 +130,7 @@ class Training:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_norm)
         self.optimizer.step()
         self.scheduler.step()  # sets the learning rate of the next step
-        return outputs.detach().float()
+        return outputs.detach().float()  # not the loss, as in lesson 5: ``measure`` takes its own
 
 
 def measure(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -138,18 +140,8 @@ def measure(outputs: Tensor, targets: Tensor) -> Tensor:
     return torch.stack([loss, correct, torch.tensor(len(targets), device=loss.device)]).double()
 
 
-def train_epoch(training: Training, dataloader: DataLoader, epoch: int) -> Tensor:
-    """Train on each picture once. What ``measure`` says of them all, (3,), as they were on the way."""
-    sums = torch.zeros(3, dtype=torch.float64)
-    for imgs, targets in track(dataloader, f"epoch {epoch}"):
-        sums += measure(training.step(imgs, targets), targets)
-    return sums
-
-
-def validate(
-    training: Training, sums: Tensor, val_loader: DataLoader, epoch: int, writer: RunWriter
-) -> dict[str, dict[str, float]]:
-    """Put the figures of an epoch's training beside those of the validation pictures: loss and accuracy."""
+def validate(training: Training, sums: Tensor, val_loader: DataLoader, epoch: int, writer: RunWriter) -> dict:
+    """Loss and accuracy of an epoch, in training (from ``sums``) and in validation: printed and logged."""
     loss_sum, correct, pictures = sums.tolist()
     val_loss, val_accuracy = evaluate(training.model, val_loader, nn.CrossEntropyLoss())
     losses = {"train": loss_sum / pictures, "validation": val_loss}
@@ -193,14 +185,16 @@ def main(
 
     settings = {"seed": seed, "epochs": epochs, "patience": patience, "recipe": recipe, **vars(chosen)}
     with RunWriter(__file__, train_data.dataset, test_data, **settings) as writer:
-        print(
-            f"{len(train_data):,} training pictures to learn from, {len(val_data):,} held back to choose by"
-        )
+        print(f"recipe: {recipe}, without {', '.join(without or ['nothing'])}")
+        print(f"{len(train_data):,} pictures to learn from, {len(val_data):,} held back to choose by")
         best_file = course_dir("models_saved") / "p08_train" / writer.folder.name / "best.pth"
         best_file.parent.mkdir(parents=True)
         history, best_epoch, best_accuracy = [], 0, -1.0
         for epoch in range(1, epochs + 1):
-            sums = train_epoch(training, train_loader, epoch)
+            sums = torch.zeros(3, dtype=torch.float64)
+            # Measured while the network learns, on changed pictures: at first worse than validation
+            for imgs, targets in track(train_loader, f"epoch {epoch}"):
+                sums += measure(training.step(imgs, targets), targets)
             history.append(validate(training, sums, val_loader, epoch, writer))
             accuracy = history[-1]["accuracy"]["validation"]
             if accuracy > best_accuracy:
@@ -214,17 +208,12 @@ def main(
         print(f"the best network, of epoch {best_epoch}: {best_file}")
         training.model.load_state_dict(torch.load(best_file)["model"])
         final = final_test(training.model, train_data, val_data, test_data)
+        # run_name ".": the row belongs to this run; a folder of its own would be a run of its own
         writer.add_hparams(settings, {"hparam/validation accuracy": best_accuracy}, run_name=".")
         writer.result = f"test accuracy {final['test']:.1%}"
 
-    return {
-        "run": writer.folder,
-        "best_file": best_file,
-        "best": (best_epoch, best_accuracy),
-        "history": history,
-        "final": final,
-        "model": training.model,
-    }
+    best = {"best_file": best_file, "best": (best_epoch, best_accuracy)}
+    return {"run": writer.folder, "history": history, "final": final, "model": training.model, **best}
 
 
 if __name__ == "__main__":

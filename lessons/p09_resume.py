@@ -10,9 +10,7 @@ part of it. Then you train, press Ctrl-C, and go on:
 You will see: in SCALARS the loss of one training five times: never stopped, and stopped in four ways.
 """
 
-import inspect
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +22,7 @@ from torch.utils.data import DataLoader, Subset
 from lessons.course import DATASET, CourseError, course_dir, newest_files
 from lessons.course.interrupt import CtrlC
 from lessons.course.logbook import RunWriter
-from lessons.course.options import command_line
+from lessons.course.options import command_line, refuse_other_settings
 from lessons.course.progress import track
 from lessons.course.shapes import explain_other_weights
 from lessons.p07_save_load import save
@@ -43,15 +41,15 @@ from lessons.p08_train import (
 class Checkpoint:
     """Where a run stands. With it, the next step is the one that would have come without a stop."""
 
-    settings: dict = field(default_factory=dict)  # with another batch size it would be another run
+    settings: dict | None = None  # with another batch size it would be another run
     dataset: str = ""
-    classes: list[str] = field(default_factory=list)
+    classes: list[str] | None = None
     run: str = ""  # the folder of its curves
 
     # What the next step depends on
-    model: dict = field(default_factory=dict)
-    optimizer: dict = field(default_factory=dict)  # with the momentum of each weight
-    scheduler: dict = field(default_factory=dict)  # where on its curve the learning rate is
+    model: dict | None = None
+    optimizer: dict | None = None  # with the momentum of each weight
+    scheduler: dict | None = None  # where on its curve the learning rate is
     rng_state: Tensor | None = None  # mirrors, shifts and orders are drawn from it
     order: Tensor | None = None  # (M,): this epoch's order of the pictures
     epoch: int = 1
@@ -59,7 +57,7 @@ class Checkpoint:
 
     # What no step depends on, but the curves and the choice of the best network do
     sums: Tensor | None = None  # (3,): of this epoch, as measure gives them
-    history: list[dict] = field(default_factory=list)
+    history: list[dict] | None = None
     finished: bool = False
 
     def save(self, training: Training, path: Path) -> None:
@@ -67,19 +65,18 @@ class Checkpoint:
         self.optimizer = training.optimizer.state_dict()
         self.scheduler = training.scheduler.state_dict()
         self.rng_state = torch.get_rng_state()
+        # This save is lesson 7's function, not the method itself; vars(self) gives the fields by name
         save(vars(self), path)  # a dict of tensors and plain values, which torch.load opens safely
 
     def restore(self, training: Training, forgotten: str = "") -> None:
         """Put a training where this one was; one part may be forgotten, to see what it is for."""
-        parts = {
-            "model": training.model.load_state_dict,
-            "optimizer": training.optimizer.load_state_dict,
-            "scheduler": training.scheduler.load_state_dict,
-            "rng_state": torch.set_rng_state,
-        }
-        for name, load in parts.items():
-            if name != forgotten:
-                load(getattr(self, name))
+        training.model.load_state_dict(self.model)
+        if forgotten != "optimizer":
+            training.optimizer.load_state_dict(self.optimizer)
+        if forgotten != "scheduler":
+            training.scheduler.load_state_dict(self.scheduler)
+        if forgotten != "rng_state":
+            torch.set_rng_state(self.rng_state)
 
 
 def stop_and_forget(
@@ -92,27 +89,27 @@ def stop_and_forget(
     def new_training() -> Training:
         return Training(new_classifier(recipe, train_data), recipe, total_steps=len(batches))
 
-    def losses_of(training: Training, first: int, last: int) -> list[float]:
-        sums = [measure(training.step(imgs, targets), targets) for imgs, targets in batches[first:last]]
+    def losses_of(training: Training, batches: list) -> list[float]:
+        sums = [measure(training.step(imgs, targets), targets) for imgs, targets in batches]
         return [(loss_sum / pictures).item() for loss_sum, _, pictures in sums]
 
     training = new_training()
-    losses = {"never stopped": losses_of(training, 0, half)}
+    before = losses_of(training, batches[:half])
     Checkpoint().save(training, path)
-    losses["never stopped"] += losses_of(training, half, len(batches))
+    expected = losses_of(training, batches[half:])
+    losses = {"never stopped": before + expected}
     for forgotten in ("nothing", "optimizer", "scheduler", "rng_state"):
         training = new_training()  # another day: other random weights, no memory of any step
         Checkpoint(**torch.load(path)).restore(training, forgotten)
-        losses[f"{forgotten} forgotten"] = losses_of(training, half, len(batches))
+        losses[f"{forgotten} forgotten"] = losses_of(training, batches[half:])
 
+    print(f"{len(batches)} steps, stopped after {half}. A loss that differs is wrong, also if lower:")
     for name, values in losses.items():
         for step, loss in enumerate(values, start=len(batches) - len(values)):
             writer.add_scalars("loss after a stop", {name: loss}, step)
-        pairs = zip(values[-half:], losses["never stopped"][-half:], strict=True)
-        first = next((step for step, (ours, other) in enumerate(pairs, start=1) if ours != other), 0)
-        verdict = (
-            f"not the same from step {first} after the stop on" if first else "the same to the last digit"
-        )
+        after = values[-len(expected) :]
+        other = [step for step in range(len(after)) if after[step] != expected[step]]
+        verdict = f"not the same from step {half + other[0]} on" if other else "the same to the last digit"
         print(f"  {name:<20} last loss {values[-1]:.6f}, {verdict}")
     return losses
 
@@ -149,8 +146,8 @@ def train_on(
                 if last.is_file():
                     save(torch.load(last) | {"finished": True}, last)
                 raise
-            accuracies = [figures["accuracy"]["validation"] for figures in [*state.history, figures]]
             state.history.append(figures)
+            accuracies = [after_epoch["accuracy"]["validation"] for after_epoch in state.history]
             state.finished = state.epoch == state.settings["epochs"]
             state.epoch, state.step = state.epoch + 1, 0
             if accuracies[-1] > max(accuracies[:-1], default=-1.0):
@@ -158,19 +155,12 @@ def train_on(
             state.save(training, last)
 
 
-def newest_unfinished(given: dict) -> tuple[Path, Checkpoint]:
-    """The newest run that has not come to its end; CourseError when there is none, or with other settings."""
+def newest_unfinished() -> tuple[Path, Checkpoint]:
+    """The newest run that has not come to its end; CourseError when there is none."""
     for path in newest_files("models_saved/p09_resume/*/last.pth"):
         checkpoint = Checkpoint(**torch.load(path))
-        if checkpoint.finished:
-            continue
-        for name, parameter in inspect.signature(main).parameters.items():
-            if name in given and given[name] not in (parameter.default, checkpoint.settings[name]):
-                raise CourseError(
-                    f"a run that goes on keeps its settings: leave out --{name.replace('_', '-')}, "
-                    "or start a new run without --resume"
-                )
-        return path, checkpoint
+        if not checkpoint.finished:
+            return path, checkpoint
     raise CourseError("there is no interrupted run to go on with: lessons run 9 starts a new one")
 
 
@@ -184,23 +174,24 @@ def main(
     resume: bool = False,
     seed: int = 0,
 ) -> dict:
-    given = {name: value for name, value in locals().items() if name != "resume"}
+    given = {name: value for name, value in locals().items() if name != "resume"}  # all that main was given
     if resume:
-        path, state = newest_unfinished(given)
-        print(f"going on with {path}: epoch {state.epoch}, after step {state.step}")
+        path, state = newest_unfinished()
+        refuse_other_settings(main, given, state.settings)
+        print(f"going on with {path}: epoch {state.epoch} of {state.settings['epochs']}, step {state.step}")
     else:
         chosen = choose_recipe(recipe, without or [], learning_rate=learning_rate, batch_size=batch_size)
-        state = Checkpoint(settings=given | vars(chosen))
-    settings = SimpleNamespace(**state.settings)
+        state = Checkpoint(settings=given | vars(chosen), dataset=dataset, history=[])
+    chosen = SimpleNamespace(**state.settings)  # the recipe, and with it epochs and seed
 
-    torch.manual_seed(settings.seed)
-    train_data, val_data, test_data = three_sets(state.dataset or dataset)
-    total_steps = settings.epochs * math.ceil(len(train_data) / settings.batch_size)
-    training = Training(new_classifier(settings, train_data), settings, total_steps)
+    torch.manual_seed(chosen.seed)
+    train_data, val_data, test_data = three_sets(state.dataset)
+    total_steps = chosen.epochs * len(DataLoader(train_data, chosen.batch_size))
+    training = Training(new_classifier(chosen, train_data), chosen, total_steps)
     if resume:
         if state.classes != list(test_data.classes) or len(state.order) != len(train_data):
             raise CourseError("the pictures have changed since the stop: start a new run, without --resume")
-        explain_other_weights(training.model, state.model, path)
+        explain_other_weights(training.model, state.model, path)  # CourseError if Tudui has changed
 
     go_on = {"go_on_with": state.run, "purge_step": state.epoch}
     with RunWriter(__file__, train_data.dataset, test_data, **go_on, **state.settings) as writer:
@@ -210,7 +201,7 @@ def main(
         if resume:
             state.restore(training)  # last: all that was done before has drawn random numbers too
         else:
-            losses = stop_and_forget(settings, train_data, 12, folder / "half.pth", writer)
+            losses = stop_and_forget(chosen, train_data, 12, folder / "half.pth", writer)
             state.classes, state.run = list(test_data.classes), writer.folder.name
             state.dataset = test_data.name  # a folder's whole path, so that --resume works from anywhere
         train_on(training, train_data, val_data, state, writer, folder)
@@ -219,14 +210,8 @@ def main(
         final = final_test(training.model, train_data, val_data, test_data)
         writer.result = f"test accuracy {final['test']:.1%}"
 
-    return {
-        "run": writer.folder,
-        "checkpoints": folder,
-        "losses": losses,
-        "history": state.history,
-        "final": final,
-        "model": training.model,
-    }
+    seen = {"losses": losses, "history": state.history, "final": final, "model": training.model}
+    return {"run": writer.folder, "checkpoints": folder, **seen}
 
 
 if __name__ == "__main__":

@@ -8,14 +8,13 @@ You will see: the confusion matrix, the worst mistakes and where the network loo
 the test pictures as a cloud of points in PROJECTOR.
 """
 
-from itertools import islice, product
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from torchvision.transforms import ToTensor
 from torchvision.utils import make_grid
 
@@ -46,28 +45,28 @@ def load_best(path: Path) -> tuple[Classifier, list[str], str]:
 
 
 def train_briefly(dataset: str) -> tuple[Classifier, list[str], str]:
-    """Lesson 8's fast recipe for twice 40 steps, which are two epochs of Sketch10: some 10 seconds."""
-    recipe = choose_recipe("fast")
+    """Lesson 8's fast recipe, two epochs of at most 5,000 pictures: some 10 seconds."""
+    recipe = choose_recipe("fast", ["channels_last"])  # torch.export would warn of it in lesson 12
     train_data, _, test_data = three_sets(dataset)
-    dataloader = DataLoader(train_data, recipe.batch_size, shuffle=True)
-    steps = min(40, len(dataloader))
-    training = Training(new_classifier(recipe, train_data), recipe, total_steps=2 * steps)
+    some = Subset(train_data, range(min(5000, len(train_data))))
+    dataloader = DataLoader(some, recipe.batch_size, shuffle=True)
+    training = Training(new_classifier(recipe, train_data), recipe, total_steps=2 * len(dataloader))
     for _ in range(2):
-        for imgs, targets in track(islice(dataloader, steps), "training", total=steps):
+        for imgs, targets in track(dataloader, "training"):
             training.step(imgs, targets)
     return training.model, list(test_data.classes), test_data.name
 
 
 def find_network(dataset: str) -> tuple[Classifier, list[str], str]:
     """Lesson 8's newest best network, or one that is trained now. With its classes and its data set."""
-    if files := newest_files("models_saved/p08_train/*/best.pth"):
+    files = newest_files("models_saved/p08_train/*/best.pth")
+    if files:
         print(f"network: {files[0]}")
         classifier, classes, learnt_from = load_best(files[0])
     else:
         print("network: trained now, for some seconds (lessons run 8 leaves a better one)")
         classifier, classes, learnt_from = train_briefly(dataset)
-    # torch.export would warn of another layout; it makes no difference to the scores
-    return classifier.to(memory_format=torch.contiguous_format).eval(), classes, learnt_from
+    return classifier.eval(), classes, learnt_from
 
 
 # --- What it gets wrong
@@ -75,7 +74,11 @@ def find_network(dataset: str) -> tuple[Classifier, list[str], str]:
 
 @torch.no_grad()
 def predict(classifier: Classifier, data: CourseData) -> tuple[Tensor, Tensor]:
-    """The scores (M, C) of all M pictures, and what the last layer saw of each, (M, 64)."""
+    """The scores (M, C) of all M pictures, and what the last layer saw of each, (M, 64).
+
+    A forward hook is a function that a layer calls each time that it has run, with what went in and what came
+    out. So any network can be looked into without a change to its code.
+    """
     seen = []
     hook = classifier.network.head.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
     scores = torch.cat([classifier(imgs) for imgs, _ in DataLoader(data, batch_size=250)])
@@ -94,19 +97,16 @@ def show_confusion(writer: RunWriter, classes: list[str], scores: Tensor, target
     return counts
 
 
-def show_worst(
-    writer: RunWriter, data: CourseData, scores: Tensor, targets: Tensor
-) -> tuple[Tensor, list[str]]:
+def show_worst(writer: RunWriter, data: CourseData, scores: Tensor, targets: Tensor) -> tuple:
     """The 12 pictures with the highest loss (12, 3, 32, 32), and what the network said of each."""
     worst = F.cross_entropy(scores, targets, reduction="none").argsort(descending=True)[:12]
     captions = []
     for target, probabilities in zip(targets[worst], scores[worst].softmax(dim=1), strict=True):
         answer = probabilities.argmax()
-        captions.append(
-            f"{data.classes[target]} {probabilities[target]:.1%}\n"
-            f"said {data.classes[answer]} {probabilities[answer]:.1%}"
-        )
-        print(captions[-1].replace("\n", ", "))
+        label = f"{data.classes[target]} {probabilities[target]:.1%}"
+        said = f"said {data.classes[answer]} {probabilities[answer]:.1%}"
+        print(f"  {label}, {said}")
+        captions.append(f"{label}\n{said}")
     imgs = torch.stack([data[index][0] for index in worst.tolist()])
     writer.add_figure("mistakes", captioned_chart(imgs, captions, columns=4))
     return imgs, captions
@@ -114,10 +114,11 @@ def show_worst(
 
 def show_points(writer: RunWriter, data: CourseData, features: Tensor) -> None:
     """About 500 pictures as points: the numbers that the last layer sees of each."""
-    some = range(0, len(data), max(1, len(data) // 500))
+    step = max(1, len(data) // 500)  # every second picture of 1,000
+    some = range(0, len(data), step)
     imgs = torch.stack([data[index][0] for index in some])  # (500, 3, 32, 32)
     names = [data.classes[data.targets[index]] for index in some]
-    writer.add_embedding(features[list(some)], names, imgs)  # (500, 64)
+    writer.add_embedding(features[::step], names, imgs)  # (500, 64)
 
 
 # --- Where it looks
@@ -132,12 +133,13 @@ def occlusion_map(classifier: nn.Module, img: Tensor) -> Tensor:
     Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014.
     """
     height, width = img.shape[-2:]
-    # The square reaches over the edges too, so that every pixel is covered equally often
-    tops, lefts = (range(STRIDE - SQUARE, size, STRIDE) for size in (height, width))
-    corners = list(product(tops, lefts))  # 19 * 19 = 361 places on a picture of 32x32
-    masks = torch.zeros(len(corners), 1, height, width)  # 1 where the square lies
-    for mask, (top, left) in zip(masks, corners, strict=True):
-        mask[:, max(top, 0) : top + SQUARE, max(left, 0) : left + SQUARE] = 1
+    masks = []
+    for top in range(STRIDE - SQUARE, height, STRIDE):  # from -6 on: the square reaches over the edges too,
+        for left in range(STRIDE - SQUARE, width, STRIDE):  # so that every pixel is covered equally often
+            mask = torch.zeros(1, height, width)
+            mask[:, max(top, 0) : top + SQUARE, max(left, 0) : left + SQUARE] = 1  # 1 where the square lies
+            masks.append(mask)
+    masks = torch.stack(masks)  # (361, 1, 32, 32): 19 * 19 places
     covered = img * (1 - masks) + 0.5 * masks  # (361, 3, 32, 32): all places in one batch
     before = classifier(img.unsqueeze(0)).softmax(dim=1)  # (1, C)
     after = classifier(covered).softmax(dim=1)  # (361, C)
@@ -148,19 +150,15 @@ def occlusion_map(classifier: nn.Module, img: Tensor) -> Tensor:
 def seen_chart(classifier: nn.Module, img: Tensor, caption: str) -> Figure:
     """A picture (3, H, W) beside a grey copy that is red where covering it hurts the answer most."""
     heat = occlusion_map(classifier, img).clamp(min=0)  # (1, H, W)
-    share = heat / heat.max().clamp(min=1e-6)  # of the largest fall, which becomes the deepest red
-    looked = img.mean(dim=0, keepdim=True).lerp(RED, 0.8 * share)  # (3, H, W)
+    share = 0.8 * heat / heat.max().clamp(min=1e-6)  # of red: the largest fall becomes the deepest
+    looked = img.mean(dim=0) * (1 - share) + RED * share  # grey, and red over it: (3, H, W)
     captions = [caption, f"covered where red,\nits answer falls by {heat.max():.0%}"]
     return captioned_chart(torch.stack([img, looked]), captions)
 
 
 @torch.no_grad()
 def feature_maps(classifier: nn.Module, imgs: Tensor) -> list[Tensor]:
-    """What leaves each pooling: (N, 32, 16, 16), (N, 32, 8, 8) and (N, 64, 4, 4) in Tudui.
-
-    A forward hook is called with a layer's output each time that the layer has run. So any network can be
-    looked into without a change to its code.
-    """
+    """What leaves each pooling: (N, 32, 16, 16), (N, 32, 8, 8) and (N, 64, 4, 4) in Tudui."""
     maps = []
     poolings = [layer for layer in classifier.modules() if isinstance(layer, nn.MaxPool2d)]
     hooks = [
@@ -178,8 +176,8 @@ def show_stages(writer: RunWriter, classifier: nn.Module, imgs: Tensor, captions
     for index, caption in enumerate(captions):
         writer.add_figure(f"worst {index + 1}/seen", seen_chart(classifier, imgs[index], caption))
         for stage, maps in enumerate(stages, start=1):
-            maps = maps[index].unsqueeze(1)  # (C, H, W) -> (C, 1, H, W): a grey picture for each channel
-            grid = make_grid(maps, normalize=True, scale_each=True, pad_value=1)
+            pictures = maps[index].unsqueeze(1)  # (C, H, W) -> (C, 1, H, W): a grey picture for each channel
+            grid = make_grid(pictures, normalize=True, scale_each=True, pad_value=1)
             writer.add_image(f"worst {index + 1}/stage {stage}", grid)
 
 
@@ -196,19 +194,14 @@ def main(dataset: str = DATASET, seed: int = 0) -> dict:
         scores, features = predict(classifier, test_data)  # (M, C), (M, 64)
         targets = torch.tensor(test_data.targets)  # (M,)
         counts = show_confusion(writer, classes, scores, targets)
+        writer.result = f"{len(targets) - counts.trace()} of {len(targets):,} wrong"
+        print(f"{writer.result}; the worst, and how likely the network found the right class and its answer:")
         imgs, captions = show_worst(writer, test_data, scores, targets)
         show_points(writer, test_data, features)
         show_stages(writer, classifier, imgs[:3], captions[:3])
-        wrong = len(targets) - counts.trace()
-        writer.result = f"{wrong} of {len(targets):,} wrong"
 
-    return {
-        "run": writer.folder,
-        "classifier": classifier,
-        "confusion": counts,
-        "worst": (imgs, captions),
-        "scores": scores,
-    }
+    seen = {"confusion": counts, "worst": (imgs, captions), "scores": scores}
+    return {"run": writer.folder, "classifier": classifier, **seen}
 
 
 if __name__ == "__main__":

@@ -148,3 +148,17 @@ def parse_options(
         if setting and isinstance(value, int | float) and not setting.allows(value):
             raise CourseError(f"--{name.replace('_', '-')} is {value}: it must be {setting.limits}")
     return given
+
+
+def refuse_other_settings(main: Callable[..., Any], given: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Refuse an option that would change a run that goes on; what is at its default counts as not given.
+
+    Raises:
+        CourseError: which option to leave out.
+    """
+    for name, parameter in inspect.signature(main).parameters.items():
+        if name in given and given[name] not in (parameter.default, kept[name]):
+            raise CourseError(
+                f"a run that goes on keeps its settings: leave out --{name.replace('_', '-')}, "
+                "or start a new run without --resume"
+            )

@@ -152,7 +152,7 @@ def train(store: dist.Store | None, args: SimpleNamespace) -> dict:
                     **launcher.job_card(train_data, history),
                 }
                 save(content, launcher.checkpoint_path(writer.folder))
-    del model  # or DDP would keep the group until this function has ended; some torch versions then hang
+    del model  # DDP holds the group too: destroyed with it at the return, torch 2.9 can hang
     dist.destroy_process_group()
     return {"run": writer.folder, "history": history, "gradients": gradients} if rank == 0 else {}
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from lessons.course import CourseError
 from lessons.course.board import start_board
@@ -25,63 +25,107 @@ from lessons.course.catalogue import Lesson, find_lessons, last_run
 
 SCREENSHOTS = Path(__file__).resolve().parent / "screenshots"
 WIDTH = 1200  # of the stored picture
+MARGIN = 12  # below the last chart that is shown
 MOST_BYTES = 150_000
 PATIENCE_MS = 30_000  # until something is there
 DRAWN_MS = 2500  # after the elements are there, TensorBoard still draws lines and lays out cards
 
 
 class View(NamedTuple):
-    """What to show of a lesson."""
+    """What to show of a lesson, so that a page has what matters, as large as can be, and little else."""
 
     address: str  # the part of the address behind "#": the tab and its settings
-    show: Callable[[Page], None]  # waits until the tab is drawn, and opens what is closed
-    size: tuple[int, int] = (1400, 870)  # of the browser window, so that all that matters is in it
+    show: Callable[[Page], Locator]  # waits until the tab is drawn; returns its charts, from which to take
+    width: int  # of the browser window; the picture is WIDTH wide, so the narrower, the larger the letters
+    count: int = 1  # of the charts that are shown
+    height: int = 1200  # of the browser window, of which the picture is the upper part
 
 
-def images(page: Page) -> None:
-    page.wait_for_selector("tf-image-loader img", timeout=PATIENCE_MS)
+def without_settings(page: Page) -> None:
+    """Of the column on the left leave the list of runs alone, and the whole column out where it is of no use.
+
+    It is of use where it says which colour is which run.
+    """
+    page.locator(".settings").evaluate("settings => settings.remove()")
+    if page.locator("tf-multi-checkbox .name-row").count() == 1:
+        page.locator("#sidebar").evaluate("column => column.remove()")
+
+
+def images(page: Page) -> Locator:
+    cards = page.locator("tf-image-loader")
+    cards.first.wait_for(timeout=PATIENCE_MS)
+    without_settings(page)
     page.wait_for_function("[...document.querySelectorAll('img')].every(img => img.complete)")
+    return cards
 
 
-def scalars(page: Page) -> None:
-    page.wait_for_selector("tf-scalar-card", timeout=PATIENCE_MS)
+def large_images(page: Page) -> Locator:
+    """Charts that were drawn with words in them, at their own size."""
+    page.get_by_text("Show actual image size").click(timeout=PATIENCE_MS)
+    return images(page)
+
+
+def scalars(page: Page) -> Locator:
+    cards = page.locator("tf-scalar-card")
+    cards.first.wait_for(timeout=PATIENCE_MS)
     # Outliers are the first steps here, and they are what there is to see
     page.get_by_text("Ignore outliers in chart scaling").click()
+    without_settings(page)
+    return cards
 
 
-def graph(page: Page) -> None:
+def large_scalar(page: Page) -> Locator:
+    """The first chart, as wide as the window."""
+    cards = scalars(page)
+    cards.first.locator("paper-icon-button[icon=fullscreen]").click()
+    return cards
+
+
+def pointed_at(page: Page) -> Locator:
+    """The mouse in the first chart: a list says what each curve is there, also one that another one hides."""
+    cards = large_scalar(page)
+    page.wait_for_timeout(DRAWN_MS)
+    box = cards.first.locator("tf-line-chart-data-loader").bounding_box()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"])
+    page.wait_for_timeout(DRAWN_MS)
+    return page.locator("vz-line-chart-tooltip")
+
+
+def graph(page: Page) -> Locator:
     """Open Tudui and the Sequential in it, as a reader does with a double click."""
+    page.locator("g.node", has_text="Tudui").wait_for(timeout=PATIENCE_MS)
+    page.locator("#sidebar").evaluate("column => column.remove()")
     for name in ("Tudui", "Sequential"):
         page.locator("g.node", has_text=name).last.dblclick(timeout=PATIENCE_MS, force=True)
         page.wait_for_timeout(DRAWN_MS)
-    page.get_by_text("Fit to screen").click()
+    page.locator("tf-graph-scene").evaluate("scene => scene.fit()")  # as "Fit to screen" does
     page.evaluate("getSelection().removeAllRanges()")  # the double clicks have marked words
+    page.mouse.move(0, 0)  # where it marks no layer
+    return page.locator("tf-graph-scene")
 
 
 NO_SMOOTHING = "scalars&_smoothingWeight=0"  # the numbers as they were logged
-TWO_GRIDS = (1400, 1225)
 VIEWS = {
-    "p01_dataloader": View("images", images, TWO_GRIDS),
-    "p02_conv2d": View("images", images, TWO_GRIDS),
-    "p03_maxpool": View("images", images, TWO_GRIDS),
-    "p04_sequential": View("graphs", graph),
-    "p05_loss_optim": View(NO_SMOOTHING, scalars),
-    "p06_pretrained": View(NO_SMOOTHING, scalars, (1200, 600)),
-    "p07_save_load": View(NO_SMOOTHING, scalars, (1200, 600)),
-    "p08_train": View(f"{NO_SMOOTHING}&tagFilter=%5E(accuracy%7Closs%7Clearning)", scalars, (1200, 640)),
-    "p09_resume": View(f"{NO_SMOOTHING}&tagFilter=after", scalars, (1200, 600)),
-    "p10_mistakes": View("images", images, (1400, 1100)),
-    "p11_accelerator": View("images", images, (1400, 600)),
-    "p12_classify": View("images", images, (1400, 1030)),
-    "p13_distributed": View(f"{NO_SMOOTHING}&tagFilter=loss", scalars, (1200, 600)),
+    "p00_tools": View(NO_SMOOTHING, scalars, 1020, 2),
+    "p01_dataloader": View("images&tagFilter=epoch", images, 780, 2),
+    "p02_conv2d": View("images&tagFilter=put", images, 780, 2),
+    "p03_maxpool": View("images&tagFilter=%5E(input%7Cpooled%7Ckept)", images, 1170, 3),
+    "p04_sequential": View("graphs", graph, 760, height=880),
+    "p05_loss_optim": View(f"{NO_SMOOTHING}&tagFilter=accuracy%7Closs", scalars, 1080, 3),
+    "p06_pretrained": View(NO_SMOOTHING, large_scalar, 900),
+    "p07_save_load": View(NO_SMOOTHING, pointed_at, 900),
+    "p08_train": View(f"{NO_SMOOTHING}&tagFilter=%5E(accuracy%7Closs)", scalars, 1020, 2),
+    "p09_resume": View(f"{NO_SMOOTHING}&tagFilter=after", pointed_at, 900),
+    "p10_mistakes": View("images&tagFilter=confusion%7Cmistakes", large_images, 1420, 2),
+    "p11_accelerator": View("images", large_images, 860),
+    "p12_classify": View("images&tagFilter=%5E%5B1-3%5D", images, 1170, 3),
+    "p13_distributed": View(f"{NO_SMOOTHING}&tagFilter=loss", pointed_at, 900),
 }
 
 
 def small_png(screenshot: bytes) -> bytes:
-    """The screenshot, WIDTH wide, with as many colours as fit into the size that a page may have."""
+    """The screenshot with as many colours as fit into the size that a page may have."""
     picture = Image.open(io.BytesIO(screenshot)).convert("RGB")
-    if picture.width > WIDTH:
-        picture = picture.resize((WIDTH, picture.height * WIDTH // picture.width), Image.Resampling.LANCZOS)
     for colours in (256, 128, 64, 32, 16):
         file = io.BytesIO()
         picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
@@ -92,24 +136,33 @@ def small_png(screenshot: bytes) -> bytes:
     return file.getvalue()
 
 
-def take(page: Page, lesson: Lesson) -> None:
+def take(browser: Browser, lesson: Lesson) -> None:
     """Show the lesson's newest run alone and write its screenshot."""
     folder, _ = last_run(lesson)
     if folder is None:
         raise CourseError(f"{lesson.name} has no run to show: lessons run {lesson.number}")
     view = VIEWS[lesson.name]
     with tempfile.TemporaryDirectory() as place:
-        run = Path(place, "logs", lesson.name)
-        run.mkdir(parents=True)
-        (run / folder.name).symlink_to(folder, target_is_directory=True)
+        logs = Path(place, "logs")
+        logs.mkdir()
+        (logs / lesson.name[:3]).symlink_to(
+            folder, target_is_directory=True
+        )  # a short name, as letters are large
         os.chdir(place)  # TensorBoard shows the name of its folder as it was given: "logs", not a path
-        page.set_viewport_size({"width": view.size[0], "height": view.size[1]})
-        page.goto("about:blank")  # else only the part behind # would change
+        page = browser.new_page(
+            locale="en-GB",
+            viewport={"width": view.width, "height": view.height},
+            device_scale_factor=WIDTH / view.width,
+        )
         page.goto(f"{start_board('logs')}#{view.address}")
-        view.show(page)
+        charts = view.show(page)
         page.wait_for_timeout(DRAWN_MS)
-        content = small_png(page.screenshot())
+        boxes = [charts.nth(index).bounding_box() for index in range(view.count)]
+        end = min(view.height, max(box["y"] + box["height"] for box in boxes) + MARGIN)
+        screenshot = page.screenshot(clip={"x": 0, "y": 0, "width": view.width, "height": end})
+        page.close()
         os.chdir(SCREENSHOTS)
+    content = small_png(screenshot)
     path = SCREENSHOTS / f"{lesson.name}.png"
     path.write_bytes(content)
     print(f"{path}  {len(content) / 1000:.0f} kB")
@@ -122,10 +175,9 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
         )
-        page = browser.new_page(locale="en-GB")
         for lesson in find_lessons().values():
             if lesson.name in names:
-                take(page, lesson)
+                take(browser, lesson)
         browser.close()
 
 

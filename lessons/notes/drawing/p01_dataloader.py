@@ -3,7 +3,7 @@
 import inspect
 
 from lessons.course.datasets import Sketch10
-from lessons.notes.drawing.svg import BLUE, GREY, PALE_BLUE, WHITE, Drawing
+from lessons.notes.drawing.svg import BLUE, GREY, LEAF, PALE_BLUE, ROSE, SKY, WHITE, Drawing
 from lessons.p01_dataloader import main
 
 BATCH_SIZE: int = inspect.signature(main).parameters["batch_size"].default
@@ -33,7 +33,7 @@ WORDS: dict[str, tuple[str, str]] = {
 
 def figure(words: dict[str, str]) -> Drawing:
     draw = Drawing(820, 452, words["title"])
-    colours = ("#fecaca", "#bbf7d0", "#bfdbfe")  # of PlainColours' three classes
+    colours = (ROSE, LEAF, SKY)  # of PlainColours' three classes
     order = (7, 2, 9, 4, 0, 5, 1, 8, 3, 6)
 
     def pictures(numbers: tuple[int, ...], x: float, y: float) -> None:

@@ -18,7 +18,7 @@ WORDS: dict[str, tuple[str, str]] = {
 
 
 def figure(words: dict[str, str]) -> Drawing:
-    draw = Drawing(820, 372, words["title"])
+    draw = Drawing(820, 382, words["title"])
     cell, left, top = 42, 44, 60
     draw.text(left, 40, words["picture"], bold=True)
     _, indices = F.max_pool2d(PICTURE.reshape(1, 1, 5, 5), 3, ceil_mode=True, return_indices=True)
@@ -46,7 +46,13 @@ def figure(words: dict[str, str]) -> Drawing:
         output = TuduiMaxPool(ceil_mode)(PICTURE.reshape(1, 1, 5, 5))[0, 0].int().tolist()
         size = pooled_size(5, kernel_size=3, ceil_mode=ceil_mode)
         draw.arrow(330, y + 42, 400, y + 42)
-        draw.grid(430, y, output, cell, {(row, column) for row in range(size) for column in range(size)})
+        draw.grid(
+            430,
+            y + (2 - size) * cell / 2,
+            output,
+            cell,
+            {(row, column) for row in range(size) for column in range(size)},
+        )
         draw.text(540, y + 28, f"ceil_mode={ceil_mode}", code=True, bold=True)
         draw.text(540, y + 52, f"5x5 → {size}x{size}")
         draw.text(540, y + 76, words[f"ceil_mode={ceil_mode}"], 14, GREY)

@@ -24,6 +24,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "layer": ("layer", "层"),
     "shape": ("shape of its output", "输出的形状"),
     "parameters": ("parameters", "参数个数"),
+    "bar": ("side, and channels", "边长和通道数"),
     "together": ("together", "合计"),
     "scores": ("10 scores for each picture", "每张图片 10 个得分"),
 }
@@ -61,7 +62,12 @@ def figure(words: dict[str, str]) -> Drawing:
         else:
             draw.rect(640, y - 3, max(4.0, shape[1] / 8), 6, PALE_GREEN, GREEN, radius=2)
 
-    for x, name, anchor in ((38, "layer", "start"), (330, "shape", "start"), (600, "parameters", "end")):
+    for x, name, anchor in (
+        (38, "layer", "start"),
+        (330, "shape", "start"),
+        (600, "parameters", "end"),
+        (640, "bar", "start"),
+    ):
         draw.text(x, 34, words[name], 13, GREY, anchor)
     draw.text(38, 62, words["input"])
     draw.text(330, 62, shape_text(imgs.shape), bold=True)

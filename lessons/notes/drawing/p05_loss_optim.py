@@ -50,8 +50,8 @@ def figure(words: dict[str, str]) -> Drawing:
     x, y = draw.axes(70, 300, 300, 230, across, up, words["epoch"])
     for row, (name, curve, colour) in enumerate((("train", losses, BLUE), ("test", test_losses, ORANGE))):
         draw.line([(x(epoch), y(loss)) for epoch, loss in zip(epochs, curve, strict=True)], colour, 2.5)
-        draw.line([(270, 66 + 22 * row), (296, 66 + 22 * row)], colour, 2.5)
-        draw.text(304, 71 + 22 * row, f"{words[name]}  {curve[-1]:.3f}", 14, colour)
+        draw.line([(270, 83 + 20 * row), (296, 83 + 20 * row)], colour, 2.5)  # between two grid lines
+        draw.text(304, 88 + 20 * row, f"{words[name]} {curve[-1]:.3f}", 14, colour)
 
     draw.text(470, 40, words["accuracy"], bold=True)
     up = {share / 5: f"{share * 20} %" for share in range(6)}

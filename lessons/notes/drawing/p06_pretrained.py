@@ -48,9 +48,9 @@ def figure(words: dict[str, str]) -> Drawing:
         draw.rect(152, box - 4, 398 if index == 1 else 258, 50, "none", GREY)
         draw.block(160, box, 86, 42, ["[0]...[5]"], FROZEN, GREY, code=True, size=13)
         if index == 2:
-            draw.block(254, box, 148, 42, [new_layer], PALE_GREEN, GREEN, code=True, size=13)
+            draw.block(254, box, 148, 42, [new_layer], PALE_GREEN, GREEN, code=True, size=12)
         else:
-            draw.block(254, box, 148, 42, [old_layer], FROZEN, GREY, code=True, size=13)
+            draw.block(254, box, 148, 42, [old_layer], FROZEN, GREY, code=True, size=12)
         if index == 1:
             draw.block(410, box, 132, 42, [add_linear], PALE_GREEN, GREEN, code=True, size=12)
         if index == 0:

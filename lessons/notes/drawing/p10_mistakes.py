@@ -4,7 +4,9 @@ import torch
 import torch.nn.functional as F
 
 from lessons.notes.drawing.svg import (
+    BLACK,
     BLUE,
+    FRAME,
     GREEN,
     GREY,
     INK,
@@ -13,9 +15,11 @@ from lessons.notes.drawing.svg import (
     PALE_ORANGE,
     WHITE,
     Drawing,
+    pixel,
 )
 from lessons.p10_mistakes import SQUARE, STRIDE, occlusion_map
 
+PICTURE = 229  # of 255: how bright the picture is
 CLASSES = ("cat", "dog", "ship")
 TARGETS = torch.tensor([0, 0, 1, 1, 2, 2])
 SCORES = torch.tensor(
@@ -114,28 +118,28 @@ def occlusion(draw: Drawing, words: dict[str, str], top: float) -> None:
     covered[:, rows, columns] = 0.5
     heat = occlusion_map(one_place, img)[0]
     places = len(range(STRIDE - SQUARE, 32, STRIDE)) ** 2
-    pixel = 6
+    cell = 6
     for x, heading, below in (
         (40, words["looks"], words["place"].format(probability(img))),
         (320, words["square"].format(places), words["falls"].format(probability(covered))),
         (600, words["map"], words["most"].format(100 * heat.max())),
     ):
         draw.text(x, top - 14, heading, 13, bold=True)
-        draw.rect(x, top, 32 * pixel, 32 * pixel, "#e5e5e5", GREY, radius=0)
-        draw.text(x, top + 32 * pixel + 24, below, 14, GREY)
+        draw.rect(x, top, 32 * cell, 32 * cell, pixel(PICTURE, PICTURE, PICTURE), GREY, radius=0)
+        draw.text(x, top + 32 * cell + 24, below, 14, GREY)
     for row in range(0, 32, STRIDE):  # pixels side by side are covered by the same squares
         for column in range(0, 32, STRIDE):
             share = round((heat[row, column] / heat.max()).item(), 4)
             if share > 0:
-                pale = 229 - int(200 * share)
-                x, y, side = 600 + column * pixel, top + row * pixel, STRIDE * pixel
-                colour = f"rgb(229,{pale},{pale})"
+                pale = PICTURE - int(200 * share)
+                x, y, side = 600 + column * cell, top + row * cell, STRIDE * cell
+                colour = pixel(PICTURE, pale, pale)
                 draw.rect(x, y, side, side, colour, colour, radius=0, line=0)
-    side = SQUARE * pixel
-    draw.rect(320, top, side, side, "#808080", GREY, radius=0)
-    draw.arrow(374, top + side / 2, 410, top + side / 2)
+    side = SQUARE * cell
+    draw.rect(320, top, side, side, pixel(128, 128, 128), GREY, radius=0)
+    draw.arrow(374, top + side / 2, 410, top + side / 2, BLACK)
     for x in (40, 320, 600):
-        draw.rect(x + 8 * pixel, top + 16 * pixel, side, side, "none", ORANGE, radius=0, line=2.5)
+        draw.rect(x + 8 * cell, top + 16 * cell, side, side, "none", FRAME, radius=0, line=2.5)
     draw.arrow(248, top + 96, 300, top + 96)
     draw.arrow(528, top + 96, 580, top + 96)
 

@@ -1,17 +1,57 @@
-"""What every figure is drawn with: the colours, the fonts, and a ``Drawing`` that becomes SVG."""
+"""What every figure is drawn with: the colours, the fonts, and a ``Drawing`` that becomes SVG.
 
+A figure follows the reader's light or dark scheme. Each element carries the colour of the light scheme as an
+attribute, and the stylesheet in the file replaces it where the scheme is dark: a viewer that knows no media
+query shows the light one. A colour that is not in the table stays.
+"""
+
+import math
 from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape
 
 FONT = "Helvetica, Arial, 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
 CODE_FONT = "Menlo, Consolas, 'DejaVu Sans Mono', 'Noto Sans CJK SC', 'Microsoft YaHei', monospace"
 
-# On a light card of its own a figure looks the same on a white and on a black page
-CARD, BORDER, INK, GREY, WHITE = "#f8fafc", "#cbd5e1", "#1e293b", "#64748b", "#ffffff"
-BLUE, PALE_BLUE = "#2563eb", "#dbeafe"
-ORANGE, PALE_ORANGE = "#c2410c", "#ffedd5"
-GREEN, PALE_GREEN = "#15803d", "#dcfce7"
-FROZEN = "#e2e8f0"
+CARD, BORDER, WHITE, FROZEN = "#f8fafc", "#cbd5e1", "#ffffff", "#e2e8f0"
+INK, GREY = "#1e293b", "#526077"
+BLUE, PALE_BLUE, SKY = "#1d4ed8", "#dbeafe", "#bfdbfe"
+ORANGE, PALE_ORANGE = "#b83b0a", "#ffedd5"
+GREEN, PALE_GREEN, LEAF = "#12703a", "#dcfce7", "#bbf7d0"
+ROSE = "#fecaca"
+FRAME, BLACK = "#c2410c", "#000000"  # on pictures, whose pixels are the same in the dark
+DARK = {  # what the stylesheet makes of each in the dark
+    CARD: "#131a26",
+    BORDER: "#4b5a70",
+    WHITE: "#1f2937",
+    FROZEN: "#374151",
+    INK: "#e6edf3",
+    GREY: "#a9b6c8",
+    BLUE: "#79b8ff",
+    PALE_BLUE: "#1e3a63",
+    SKY: "#26508f",
+    ORANGE: "#fb9a55",
+    PALE_ORANGE: "#4f2c14",
+    GREEN: "#5fd38a",
+    PALE_GREEN: "#15422c",
+    LEAF: "#17583a",
+    ROSE: "#7f2a2a",
+}
+
+
+def pixel(red: int, green: int, blue: int) -> str:
+    """A picture's own colour, 0 to 255, written as none of the table is: it stays, also where it is white."""
+    return f"rgb({red},{green},{blue})"
+
+
+def stylesheet(elements: str) -> str:
+    """The dark form of each colour that the elements use."""
+    rules = [
+        f'[{what}="{light}"] {{{what}: {dark}}}'
+        for light, dark in DARK.items()
+        for what in ("fill", "stroke")
+        if f'{what}="{light}"' in elements
+    ]
+    return "\n".join(["<style>@media (prefers-color-scheme: dark) {", *rules, "}</style>\n"])
 
 
 class Drawing:
@@ -34,10 +74,11 @@ class Drawing:
         radius: float = 4,
         line: float = 1.5,
     ) -> None:
-        dash = ' stroke-dasharray="6 4"' if dashed else ""
+        extra = f' rx="{radius:g}"' if radius else ""
+        extra += f' stroke="{stroke}" stroke-width="{line:g}"' if stroke != "none" else ""
+        extra += ' stroke-dasharray="6 4"' if dashed else ""
         self.elements.append(
-            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" '
-            f'fill="{fill}" stroke="{stroke}" stroke-width="{line:g}"{dash}/>'
+            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" fill="{fill}"{extra}/>'
         )
 
     def text(
@@ -52,17 +93,25 @@ class Drawing:
         code: bool = False,
     ) -> None:
         """Words on the baseline ``y``; ``anchor`` is start, middle or end."""
-        extra = ' font-weight="bold"' if bold else ""
+        extra = f' text-anchor="{anchor}"' if anchor != "start" else ""
+        extra += ' font-weight="bold"' if bold else ""
         extra += f' font-family="{CODE_FONT}"' if code else ""
         self.elements.append(
-            f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{colour}" text-anchor="{anchor}"{extra}>'
+            f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{colour}"{extra}>'
             f"{escape(str(words))}</text>"
         )
 
     def arrow(self, x1: float, y1: float, x2: float, y2: float, colour: str = GREY) -> None:
+        """A line that ends with a head, its tip 3 behind (x2, y2)."""
+        length = math.hypot(x2 - x1, y2 - y1)
+        across, down = (x2 - x1) / length, (y2 - y1) / length
+
+        def point(along: float, beside: float) -> str:
+            return f"{x2 + along * across - beside * down:.1f} {y2 + along * down + beside * across:.1f}"
+
         self.elements.append(
-            f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" stroke="{colour}" stroke-width="2" '
-            'marker-end="url(#head)"/>'
+            f'<path d="M{x1:g} {y1:g}L{point(-7, 0)}M{point(3, 0)}L{point(-8, -5)}L{point(-8, 5)}z" '
+            f'fill="{colour}" stroke="{colour}" stroke-width="2"/>'
         )
 
     def line(self, points: list[tuple[float, float]], colour: str = BORDER, width: float = 1) -> None:
@@ -148,12 +197,11 @@ class Drawing:
 
     def svg(self) -> str:
         width, height = self.size
-        head = (
+        card = Drawing(width, height, self.title)
+        card.rect(1, 1, width - 2, height - 2, CARD, BORDER, radius=14, line=1)
+        elements = "\n".join(card.elements + self.elements)
+        return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
             f'height="{height}" role="img" font-family="{FONT}">\n<title>{escape(self.title)}</title>\n'
-            '<defs><marker id="head" markerWidth="8" markerHeight="8" refX="6" refY="4" orient="auto">'
-            f'<path d="M0 0 L8 4 L0 8 z" fill="{GREY}"/></marker></defs>\n'
-            f'<rect x="1" y="1" width="{width - 2}" height="{height - 2}" rx="14" fill="{CARD}" '
-            f'stroke="{BORDER}"/>\n'
+            f"{stylesheet(elements)}{elements}\n</svg>\n"
         )
-        return head + "\n".join(self.elements) + "\n</svg>\n"

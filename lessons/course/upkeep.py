@@ -17,15 +17,10 @@ import typer
 from rich.cells import cell_len
 
 from lessons.course import CourseError, course_dir, course_home, torch_home
-from lessons.course.notes import LANGUAGES, language
+from lessons.course.words import either
 
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
 VGG16_BYTES = 553_433_881
-
-
-def either(english: str, chinese: str) -> str:
-    """What is said, in the reader's language."""
-    return (english, chinese)[LANGUAGES.index(language())]
 
 
 # --- doctor

@@ -1,4 +1,8 @@
+import copy
+import heapq
+import json
 import multiprocessing
+import operator
 import pickle
 import random
 from collections.abc import Callable
@@ -8,10 +12,11 @@ import pytest
 import torch
 from PIL import Image
 from small_data import FewSketches, cifar10_archive, fill_folder
-from torch.utils.data import DataLoader, Dataset, Subset, default_collate, random_split
+from torch.utils.data import DataLoader, Dataset, Subset, default_collate, default_convert, random_split
+from torch.utils.data._utils.collate import collate, collate_int_fn, default_collate_fn_map
 from torchvision.transforms import Compose, ToTensor
 
-from lessons.course.batches import WholeBatches
+from lessons.course.batches import Batch, Pair, WholeBatches
 from lessons.course.datasets import CIFAR10, PictureFolder, Sketch10
 
 KINDS = {"Sketch10": FewSketches, "CIFAR10": CIFAR10, "a folder": PictureFolder}
@@ -50,13 +55,16 @@ def few(tmp_path) -> FewSketches:
 
 @pytest.fixture
 def no_single_item(monkeypatch):
-    """Fails where a picture is taken by itself."""
+    """Fails where a picture is taken by itself, or a batch is taken apart."""
     monkeypatch.setattr(Image, "fromarray", None)
+    monkeypatch.setattr(Batch, "fill", None)
 
 
 def assert_same(one: object, other: object) -> None:
-    """Of one type and value, to the last bit."""
-    assert type(one) is type(other)
+    """Of one type and value, to the last bit; what is made to pass for a list and a tuple may."""
+    passes_for = {Batch: list, Pair: tuple}
+    one_type, other_type = (passes_for.get(type(each), type(each)) for each in (one, other))
+    assert one_type is other_type
     if isinstance(one, torch.Tensor):
         assert one.dtype == other.dtype and one.shape == other.shape and one.stride() == other.stride()
         assert torch.equal(one, other)
@@ -138,6 +146,19 @@ def test_they_hold_every_value(dtype):
         assert torch.equal(default_collate(data.__getitems__([0]))[0][0], expected)
     finally:
         torch.set_default_dtype(usual)
+
+
+def test_they_are_handed_on_without_a_copy(few, no_single_item, monkeypatch):
+    handed_over = []
+    hand_over = Batch.hand_over
+    monkeypatch.setattr(
+        Batch, "hand_over", lambda batch: handed_over.append(hand_over(batch)) or handed_over[-1]
+    )
+    batch = few.__getitems__([3, 0, 3])
+    for number in range(2):
+        imgs, targets = default_collate(batch)
+        assert imgs is handed_over[number]
+        assert targets.tolist() == [few.targets[index] for index in (3, 0, 3)]
 
 
 def test_they_show_what_was_changed(few):
@@ -322,7 +343,7 @@ def test_the_switch(kind, place, monkeypatch):
     assert type(loader.dataset.__getitems__([0, 1])) is list
 
 
-# --- What a collate_fn may do with torchvision's list, it may do with this one
+# --- A batch is a list: each of these gets the batch, or an ordinary list of the same pairs
 
 
 def mixup(batch):
@@ -338,10 +359,39 @@ def mixup_in_place(batch):
     return imgs.add_(other_imgs, alpha=0.7), targets, other_targets
 
 
+def changed(*changes: Callable) -> Callable:
+    """A collate_fn that lets each of these change the batch, and then joins it."""
+
+    def collate_fn(batch):
+        for change in changes:
+            change(batch)
+        return default_collate(batch), batch
+
+    return collate_fn
+
+
 def change_each_image(batch):
     for img, _ in batch:
         img.mul_(0.5)[:, :16] = 0
     return default_collate(batch)
+
+
+def turn_each_image(batch):
+    for img, _ in batch:
+        img.transpose_(1, 2).unsqueeze_(0)
+    return default_collate(batch)
+
+
+def change_the_first_image(batch):
+    img, _ = batch[0]
+    img.transpose_(1, 2)
+    return default_collate(batch)
+
+
+def grow_an_image(batch):
+    batch[0][0].resize_(3, 64, 64).zero_()
+    batch[2][0].resize_(3, 64, 64).zero_()
+    return [pair for index, pair in enumerate(batch) if index not in (0, 2)]
 
 
 def change_what_was_joined(batch):
@@ -352,16 +402,37 @@ def change_what_was_joined(batch):
     return imgs, again, targets, list(batch)
 
 
+def keep_one(batch):
+    img, _ = batch[1]
+    return img.untyped_storage().nbytes(), img.is_contiguous(), img.storage_offset()
+
+
+def unpack(batch):
+    first, *others = batch
+    match batch:
+        case [(img, target), *_]:
+            return first, others, img, target
+
+
 def extend_with_own_pairs(batch):
     batch.extend([(torch.ones(3, 32, 32), 7)] * 2)
     batch += [(torch.zeros(3, 32, 32), 8)]
     return default_collate(batch)
 
 
-def sort_and_drop(batch):
-    batch.sort(key=by_target)
-    batch.pop()
-    return default_collate(batch), batch
+def sum_of_tensors(batch, *, collate_fn_map=None):
+    return torch.stack(batch).sum()
+
+
+def join_in_another_way(batch):
+    own = {**default_collate_fn_map, torch.Tensor: sum_of_tensors}
+    return collate(batch, collate_fn_map=own), collate(
+        batch, collate_fn_map={torch.Tensor: sum_of_tensors, int: collate_int_fn}
+    )
+
+
+def as_json(batch):
+    return json.dumps(batch, default=lambda img: img.sum().item())
 
 
 def by_target(pair):
@@ -370,23 +441,71 @@ def by_target(pair):
 
 COLLATE_FNS = {
     "default": default_collate,
-    "as itself": lambda batch: batch,
+    "twice": lambda batch: (default_collate(batch), default_collate(batch)),
     "is a list": lambda batch: (isinstance(batch, list), all(isinstance(pair, tuple) for pair in batch)),
+    "is a list, the first": lambda batch: (isinstance(batch[0], tuple), batch[0] is batch[0], len(batch[0])),
+    "first, then joined": lambda batch: (batch[0][1], default_collate(batch)),
+    "length": lambda batch: (len(batch), bool(batch)),
+    "loop": lambda batch: [(img.sum(), target) for img, target in batch],
     "zip": lambda batch: list(zip(*batch, strict=True)),
+    "every second": lambda batch: batch[::2],
+    "slices joined": lambda batch: (default_collate(batch[1:3]), default_collate(batch[:1]), batch[-1]),
     "reversed": lambda batch: (list(reversed(batch)), default_collate(batch[::-1])),
     "filtered": lambda batch: default_collate([pair for pair in batch if pair[1] % 2]),
     "nested": lambda batch: default_collate([{"pair": pair, "more": (pair, 1)} for pair in batch]),
+    "sorted": lambda batch: default_collate(sorted(batch, key=by_target)),
     "sum": lambda batch: batch + batch[:2],
+    "sum with another": lambda batch: [1] + batch,  # noqa: RUF005
+    "sum of many": lambda batch: sum([batch, batch], []),  # noqa: RUF017
+    "times": lambda batch: 2 * batch,
+    "times, the other way round": lambda batch: batch * 2,
+    "put into another": lambda batch: [
+        others := [1, 2],
+        others.__setitem__(slice(1), batch),
+    ],
+    "added to another": lambda batch: [others := [1, 2], others.extend(batch)],
+    "found": lambda batch: (batch.index(batch[0]), batch[0] in batch),
+    "equal": lambda batch: ([] == batch, batch == list(batch), list(batch) == batch),  # noqa: SIM300
+    "larger": lambda batch: ([] < batch, batch > []),  # noqa: SIM300
+    "printed": lambda batch: (repr(batch), f"{batch}"),
+    "largest": lambda batch: heapq.nlargest(2, batch, key=by_target),
+    "chosen": lambda batch: (random.Random(0).sample(batch, 3), operator.itemgetter(0, 3)(batch)),
+    "copied": lambda batch: (copy.copy(batch), batch.copy(), copy.deepcopy(batch)),
     "pickled": lambda batch: pickle.loads(pickle.dumps(batch)),
+    "converted": default_convert,
+    "indexed by a tensor": lambda batch: batch[torch.tensor(0)],
+    "as an array": lambda batch: np.array([target for _, target in batch]),
+    "as itself": lambda batch: batch,
+    "in order": changed(lambda batch: batch.sort(key=by_target)),
+    "back to front": changed(lambda batch: batch.reverse()),
+    "first, then back to front": changed(lambda batch: batch[0], lambda batch: batch.reverse()),
+    "shuffled": changed(lambda batch: random.Random(0).shuffle(batch)),
+    "without some": changed(
+        lambda batch: batch.pop(), lambda batch: batch.pop(0), lambda batch: batch.__delitem__(1)
+    ),
+    "without one": changed(lambda batch: batch.remove(batch[0])),
+    "with one more": changed(lambda batch: batch.append(batch[0]), lambda batch: batch.insert(1, batch[3])),
+    "with some more": changed(lambda batch: batch.extend(batch[:2])),
+    "with another": changed(lambda batch: batch.__setitem__(2, batch[0])),
+    "with itself": changed(lambda batch: batch.extend(batch)),
+    "halved": changed(lambda batch: batch.__setitem__(slice(None), batch[::2])),
+    "times two": changed(lambda batch: batch.__imul__(2)),
+    "made anew": changed(lambda batch: batch.clear(), lambda batch: batch.append((torch.ones(1), 1))),
     **{
         collate_fn.__name__: collate_fn
         for collate_fn in (
             mixup,
             mixup_in_place,
             change_each_image,
+            turn_each_image,
+            change_the_first_image,
+            grow_an_image,
             change_what_was_joined,
+            keep_one,
+            unpack,
             extend_with_own_pairs,
-            sort_and_drop,
+            join_in_another_way,
+            as_json,
         )
     },
 }
@@ -400,7 +519,28 @@ def test_a_collate_fn_may_do_what_it_may_do_with_a_list(few, name):
     expected = list(DataLoader(plain, batch_size=6, collate_fn=COLLATE_FNS[name]))
     few.whole_batches = True
     random.setstate(random_state)
+    assert type(few.__getitems__([0])) is Batch
     assert_same(list(DataLoader(plain, batch_size=6, collate_fn=COLLATE_FNS[name])), expected)
+
+
+def test_each_method_of_a_list_fills_it_first(few):
+    """Those of a later Python too: none may see a list that is still empty."""
+    unfilled = {name for name, method in vars(list).items() if callable(method)} - {
+        "__new__",
+        "__init__",
+        "__getattribute__",
+        "__class_getitem__",
+        "__getitem__",  # the first pair is made by itself
+    }
+    for name in unfilled:
+        batch = few.__getitems__([0, 1])
+        try:
+            getattr(batch, name)()
+        except (TypeError, RuntimeError):  # it takes arguments; two pictures have no order
+            left = 2
+        else:
+            left = {"pop": 1, "clear": 0}.get(name, 2)
+        assert list.__len__(batch) == left, name
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])

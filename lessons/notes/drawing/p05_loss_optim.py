@@ -60,5 +60,5 @@ def figure(words: dict[str, str]) -> Drawing:
     draw.line([(470, guess), (770, guess)], GREY, 1.5)
     draw.text(766, guess - 6, words["guess"], 13, GREY, "end")
     draw.line([(x(epoch), y(share)) for epoch, share in zip(epochs, accuracies, strict=True)], GREEN, 2.5)
-    draw.text(766, y(accuracies[-1]) - 12, f"{accuracies[-1]:.1%}", 15, GREEN, "end", bold=True)
+    draw.text(766, y(max(accuracies[-4:])) - 12, f"{accuracies[-1]:.1%}", 15, GREEN, "end", bold=True)
     return draw

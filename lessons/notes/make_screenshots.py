@@ -47,6 +47,7 @@ def without_settings(page: Page) -> None:
     It is of use where it says which colour is which run.
     """
     page.locator(".settings").evaluate("settings => settings.remove()")
+    page.locator("#data-location").evaluate("path => path.remove()")  # of a folder for the moment
     if page.locator("tf-multi-checkbox .name-row").count() == 1:
         page.locator("#sidebar").evaluate("column => column.remove()")
 
@@ -111,7 +112,7 @@ VIEWS = {
     "p02_conv2d": View("images&tagFilter=put", images, 780, 2),
     "p03_maxpool": View("images&tagFilter=%5E(input%7Cpooled%7Ckept)", images, 1170, 3),
     "p04_sequential": View("graphs", graph, 760, height=880),
-    "p05_loss_optim": View(f"{NO_SMOOTHING}&tagFilter=accuracy%7Closs", scalars, 1080, 3),
+    "p05_loss_optim": View(f"{NO_SMOOTHING}&tagFilter=%5E(accuracy%7Closs)", scalars, 1020, 2),
     "p06_pretrained": View(NO_SMOOTHING, large_scalar, 900),
     "p07_save_load": View(NO_SMOOTHING, pointed_at, 900),
     "p08_train": View(f"{NO_SMOOTHING}&tagFilter=%5E(accuracy%7Closs)", scalars, 1020, 2),
@@ -136,33 +137,26 @@ def small_png(screenshot: bytes) -> bytes:
     return file.getvalue()
 
 
-def take(browser: Browser, lesson: Lesson) -> None:
-    """Show the lesson's newest run alone and write its screenshot."""
+def take(browser: Browser, lesson: Lesson, logs: Path) -> None:
+    """Show the lesson's newest run alone and write its screenshot. ``logs`` is an empty folder."""
     folder, _ = last_run(lesson)
     if folder is None:
         raise CourseError(f"{lesson.name} has no run to show: lessons run {lesson.number}")
     view = VIEWS[lesson.name]
-    with tempfile.TemporaryDirectory() as place:
-        logs = Path(place, "logs")
-        logs.mkdir()
-        (logs / lesson.name[:3]).symlink_to(
-            folder, target_is_directory=True
-        )  # a short name, as letters are large
-        os.chdir(place)  # TensorBoard shows the name of its folder as it was given: "logs", not a path
-        page = browser.new_page(
-            locale="en-GB",
-            viewport={"width": view.width, "height": view.height},
-            device_scale_factor=WIDTH / view.width,
-        )
-        page.goto(f"{start_board('logs')}#{view.address}")
-        charts = view.show(page)
-        page.wait_for_timeout(DRAWN_MS)
-        boxes = [charts.nth(index).bounding_box() for index in range(view.count)]
-        end = min(view.height, max(box["y"] + box["height"] for box in boxes) + MARGIN)
-        screenshot = page.screenshot(clip={"x": 0, "y": 0, "width": view.width, "height": end})
-        page.close()
-        os.chdir(SCREENSHOTS)
-    content = small_png(screenshot)
+    short_name = lesson.name.partition("_")[0]  # without its time, so that large letters have room
+    (logs / short_name).symlink_to(folder, target_is_directory=True)
+    page = browser.new_page(
+        locale="en-GB",
+        viewport={"width": view.width, "height": view.height},
+        device_scale_factor=WIDTH / view.width,
+    )
+    page.goto(f"{start_board(str(logs))}#{view.address}")
+    charts = view.show(page)
+    page.wait_for_timeout(DRAWN_MS)
+    boxes = [charts.nth(index).bounding_box() for index in range(view.count)]
+    end = min(view.height, max(box["y"] + box["height"] for box in boxes) + MARGIN)
+    content = small_png(page.screenshot(clip={"x": 0, "y": 0, "width": view.width, "height": end}))
+    page.close()
     path = SCREENSHOTS / f"{lesson.name}.png"
     path.write_bytes(content)
     print(f"{path}  {len(content) / 1000:.0f} kB")
@@ -171,13 +165,14 @@ def take(browser: Browser, lesson: Lesson) -> None:
 def main() -> None:
     names = sys.argv[1:] or list(VIEWS)
     SCREENSHOTS.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
         )
         for lesson in find_lessons().values():
             if lesson.name in names:
-                take(browser, lesson)
+                # A folder for each: TensorBoard goes on reading it until this process ends
+                take(browser, lesson, Path(tempfile.mkdtemp(dir=place)))
         browser.close()
 
 

@@ -1,35 +1,21 @@
 """How Sketch10 is drawn: the ten classes of CIFAR-10 as 32x32 colour drawings.
 
-A drawing is made in three steps: one function a class collects the flat shapes of its subject (a Sketch),
-a ground is painted whose brightness keeps clear of the subject's, and the shapes are placed on it: moved,
-sized, mirrored and tilted. Everything is drawn four times too large and then averaged down, for soft edges.
-
-Subjects are written in *units*: x runs right and y down, the middle is (0, 0), and a subject fills about
--1 to 1 both ways. Subjects in profile look right; half of the pictures are mirrored. Colours are (red, green,
-blue), 0 to 255.
+One function a class draws its subject with pen.py's shapes; scenes.py puts the subject into a picture.
+Subjects in profile look right; half of the pictures are mirrored.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from random import Random
 
 import numpy as np
-from PIL import Image, ImageDraw
+
+from lessons.course.pen import Colour, Sketch, blend, pick, shade, vary
+from lessons.course.scenes import GROUNDS, SEA, SIDE, draw_scene, take_snapshot
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-DRAWING_VERSION = 2  # raise it whenever the pictures change: stored ones are then drawn again
+DRAWING_VERSION = 3  # raise it whenever the pictures change: stored ones are then drawn again
 
-SIDE = 32  # pixels along each side of a finished picture
-OVERSAMPLING = 4  # shapes are drawn this many times larger, then averaged down
-CANVAS = SIDE * OVERSAMPLING
-# How far colours are spread away from middle grey: flat pictures leave plain SGD at 10 % for long
-CONTRAST = 1.65
-MIDDLE_GREY = 110.0
-NOISE = 5.0  # largest change of one colour value by noise
 PROGRESS_EVERY = 256  # pictures between two calls of `progress`
-
-Colour = tuple[int, int, int]
-Point = tuple[float, float]
 
 # Palettes. Most colours are bright, so that most grounds are dim: plain SGD learns such pictures soonest.
 BLACK: Colour = (22, 20, 22)
@@ -56,153 +42,6 @@ HORSE_COAT = [(185, 100, 55), (205, 130, 70), (220, 155, 90), (150, 90, 55), (80
 MANE = [(245, 225, 175), (60, 40, 32), (30, 26, 28)]
 FROG_SKIN = [(105, 195, 70), (150, 215, 85), (80, 165, 70), (185, 180, 80), (85, 190, 150)]
 FROG_IRIS = [(250, 215, 60), (240, 110, 50), (250, 245, 225)]
-
-SKY = [(110, 175, 240), (150, 195, 235), (190, 205, 220), (240, 190, 145), (130, 140, 190)]
-SEA = [(40, 105, 170), (50, 130, 160), (35, 110, 125)]
-ROAD = [(125, 125, 128), (105, 105, 112), (165, 155, 140)]
-GRASS = [(95, 150, 60), (120, 155, 70), (170, 155, 95), (80, 120, 55)]
-LEAVES = [(60, 110, 50), (85, 125, 60), (120, 100, 60)]
-WALL = [(200, 180, 150), (175, 180, 190), (150, 105, 85), (120, 145, 165), (140, 160, 140), (175, 140, 165)]
-
-GROUNDS = ("sky", "sea", "road", "field", "room")
-
-
-def shade(colour: Colour, factor: float) -> Colour:
-    """The colour made darker (factor under 1) or lighter (over 1)."""
-    red, green, blue = (min(255, int(value * factor)) for value in colour)
-    return red, green, blue
-
-
-def blend(colour: Colour, other: Colour, share: float) -> Colour:
-    """The colour with a share (0 to 1) of another one mixed in."""
-    red, green, blue = (int(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
-    return red, green, blue
-
-
-def vary(rng: Random, palette: Sequence[Colour], spread: float = 14.0) -> Colour:
-    """One colour of the palette, each value moved by at most `spread`."""
-    red, green, blue = (int(min(255, max(0, v + rng.uniform(-spread, spread)))) for v in rng.choice(palette))
-    return red, green, blue
-
-
-def brightness(colour: Colour) -> float:
-    """How bright the colour looks, 0 to 255 (luma of ITU-R BT.601)."""
-    return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
-
-
-def with_brightness(colour: Colour, target: float) -> Colour:
-    """The same hue at another brightness (0 to 255): mixed with black or with white."""
-    current = brightness(colour)
-    if target <= current:
-        return shade(colour, target / max(current, 1.0))
-    return blend(colour, (255, 255, 255), (target - current) / (255 - current))
-
-
-def pick(rng: Random, **weights: float) -> str:
-    """One of the named views; a view of weight 2 comes twice as often as one of weight 1."""
-    return rng.choices(tuple(weights), tuple(weights.values()))[0]
-
-
-def unit_circle(corners: int) -> list[Point]:
-    return [(math.cos(math.tau * k / corners), math.sin(math.tau * k / corners)) for k in range(corners)]
-
-
-CIRCLE = unit_circle(14)
-SMALL_CIRCLE = unit_circle(8)  # enough corners for eyes and lamps, and faster
-
-
-class Sketch:
-    """The flat shapes of one subject, in units, from the hindmost to the foremost.
-
-    With pair=True a shape is drawn twice: as written, and mirrored at x = 0 (two eyes, two wings, two lamps).
-    """
-
-    def __init__(self, lean: float = 0.0) -> None:
-        self.shapes: list[tuple[list[Point], Colour]] = []
-        self.lean = lean  # degrees by which the whole subject is turned clockwise, before mirroring
-        self.x, self.y, self.size = 0.0, 0.0, 1.0
-
-    def part(self, x: float, y: float, size: float = 1.0) -> "Sketch":
-        """A pen for a part of this sketch: its (0, 0) lies at our (x, y) and its unit is `size` of ours."""
-        pen = Sketch()
-        pen.shapes, pen.size = self.shapes, self.size * size
-        pen.x, pen.y = self.x + self.size * x, self.y + self.size * y
-        return pen
-
-    def polygon(self, colour: Colour, *corners: Point, pair: bool = False) -> None:
-        for side in (-1, 1) if pair else (1,):
-            placed = [(self.x + side * self.size * x, self.y + self.size * y) for x, y in corners]
-            self.shapes.append((placed, colour))
-
-    def rectangle(
-        self, colour: Colour, left: float, top: float, right: float, bottom: float, pair: bool = False
-    ) -> None:
-        self.polygon(colour, (left, top), (right, top), (right, bottom), (left, bottom), pair=pair)
-
-    def trapezoid(
-        self, colour: Colour, top: float, half_top: float, bottom: float, half_bottom: float
-    ) -> None:
-        """Upright around x = 0: `half_top` wide to either side at the height `top`, and so on at `bottom`."""
-        self.polygon(colour, (-half_top, top), (half_top, top), (half_bottom, bottom), (-half_bottom, bottom))
-
-    def ellipse(
-        self,
-        colour: Colour,
-        x: float,
-        y: float,
-        radius_x: float,
-        radius_y: float,
-        tilt: float = 0.0,
-        pair: bool = False,
-    ) -> None:
-        """An ellipse around (x, y); `tilt` turns it clockwise, in degrees."""
-        cos, sin = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
-        circle = CIRCLE if self.size * max(radius_x, radius_y) > 0.15 else SMALL_CIRCLE
-        offsets = [(radius_x * u, radius_y * v) for u, v in circle]
-        self.polygon(colour, *[(x + u * cos - v * sin, y + u * sin + v * cos) for u, v in offsets], pair=pair)
-
-    def limb(
-        self,
-        colour: Colour,
-        start: Point,
-        end: Point,
-        width: float,
-        end_width: float = 0.0,
-        pair: bool = False,
-    ) -> None:
-        """A bar from start to end, as wide as `width`; with an end_width it tapers (or widens) to that."""
-        (start_x, start_y), (end_x, end_y) = start, end
-        length = math.hypot(end_x - start_x, end_y - start_y)
-        across_x, across_y = (start_y - end_y) / length, (end_x - start_x) / length
-        near, far = width / 2, (end_width or width) / 2
-        self.polygon(
-            colour,
-            (start_x + across_x * near, start_y + across_y * near),
-            (end_x + across_x * far, end_y + across_y * far),
-            (end_x - across_x * far, end_y - across_y * far),
-            (start_x - across_x * near, start_y - across_y * near),
-            pair=pair,
-        )
-
-    def brightness(self) -> float:
-        """The mean brightness of the shapes, the larger ones counting more."""
-        total = area_sum = 0.0
-        for corners, colour in self.shapes:
-            following = (*corners[1:], corners[0])
-            area = abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(corners, following, strict=True)))
-            total += area * brightness(colour)
-            area_sum += area
-        return total / area_sum
-
-    def place(self, canvas: ImageDraw.ImageDraw, rng: Random) -> None:
-        """Draw the shapes on the canvas at a random place, size and proportion, half of the time mirrored."""
-        centre_x, centre_y = (CANVAS / 2 * (1 + rng.uniform(-0.18, 0.18)) for _ in range(2))
-        height = CANVAS / 2 * rng.uniform(0.82, 0.98)  # canvas pixels to a unit
-        width = height * rng.uniform(0.9, 1.1) * rng.choice((-1, 1))
-        cos, sin = math.cos(math.radians(self.lean)), math.sin(math.radians(self.lean))
-        for corners, colour in self.shapes:
-            turned = [(x * cos - y * sin, x * sin + y * cos) for x, y in corners]
-            canvas.polygon([(centre_x + width * x, centre_y + height * y) for x, y in turned], fill=colour)
 
 
 def draw_airplane(sketch: Sketch, rng: Random) -> None:
@@ -640,85 +479,34 @@ def draw_frog(sketch: Sketch, rng: Random) -> None:
     sketch.ellipse(BLACK, eye_x, eye_y - 0.02, 0.09, 0.09, pair=both)
 
 
-# What draws each class, and how often the class stands before each of GROUNDS: all classes share all grounds,
-# so that no ground gives its class away.
-SUBJECTS: dict[str, tuple[Callable[[Sketch, Random], None], tuple[int, ...]]] = {
-    "airplane": (draw_airplane, (60, 6, 20, 8, 6)),
-    "automobile": (draw_automobile, (4, 5, 55, 20, 16)),
-    "bird": (draw_bird, (36, 12, 6, 32, 14)),
-    "cat": (draw_cat, (4, 4, 16, 28, 48)),
-    "deer": (draw_deer, (6, 6, 8, 66, 14)),
-    "dog": (draw_dog, (4, 6, 16, 38, 36)),
-    "frog": (draw_frog, (4, 20, 10, 42, 24)),
-    "horse": (draw_horse, (6, 6, 10, 63, 15)),
-    "ship": (draw_ship, (10, 76, 6, 4, 4)),
-    "truck": (draw_truck, (5, 5, 56, 20, 14)),
+# What draws each class; how often it stands before each of GROUNDS (all classes share all grounds, so that no
+# ground gives its class away); and the share of its pictures that are snapshots: 22 in 100 of all, more of
+# what runs or drives past.
+SUBJECTS: dict[str, tuple[Callable[[Sketch, Random], None], tuple[int, ...], float]] = {
+    "airplane": (draw_airplane, (60, 6, 20, 8, 6), 0.11),
+    "automobile": (draw_automobile, (4, 5, 55, 20, 16), 0.242),
+    "bird": (draw_bird, (36, 12, 6, 32, 14), 0.11),
+    "cat": (draw_cat, (4, 4, 16, 28, 48), 0.264),
+    "deer": (draw_deer, (6, 6, 8, 66, 14), 0.374),
+    "dog": (draw_dog, (4, 6, 16, 38, 36), 0.264),
+    "frog": (draw_frog, (4, 20, 10, 42, 24), 0.11),
+    "horse": (draw_horse, (6, 6, 10, 63, 15), 0.374),
+    "ship": (draw_ship, (10, 76, 6, 4, 4), 0.11),
+    "truck": (draw_truck, (5, 5, 56, 20, 14), 0.242),
 }
 
 
-def draw_ground(canvas: ImageDraw.ImageDraw, rng: Random, kind: str, subject_brightness: float) -> None:
-    """Fill the canvas with sky, sea, road, field or room, all clearly darker or lighter than the subject."""
-    if subject_brightness > 100:
-        tone = rng.uniform(56, min(subject_brightness - 45, 98))
-    else:
-        tone = rng.uniform(min(subject_brightness + 75, 150), 175)
-
-    def colour(palette: Sequence[Colour], spread: float = 14.0) -> Colour:
-        return with_brightness(vary(rng, palette, 20), tone + rng.uniform(-spread, spread))
-
-    def anywhere(low: float = 0.0, high: float = 1.0) -> float:
-        return rng.uniform(low * CANVAS, high * CANVAS)
-
-    horizon, slope = anywhere(0.42, 0.74), rng.uniform(-5, 5)
-    above, below = {
-        "sky": (SKY, SKY),
-        "sea": (SKY, SEA),
-        "road": (SKY, ROAD),
-        "field": (SKY if rng.random() < 0.6 else LEAVES, GRASS),
-        "room": (WALL, WALL),
-    }[kind]
-    canvas.rectangle((0, 0, CANVAS, CANVAS), fill=colour(above))
-    for _ in range(rng.randint(0, 3)):
-        x, wide, high = anywhere(), anywhere(0.07, 0.2), anywhere(0.05, 0.16)
-        if kind in ("sky", "sea"):  # clouds
-            y = anywhere(0.0, 1.0 if kind == "sky" else 0.4)
-            canvas.ellipse((x - wide, y - high / 2, x + wide, y + high / 2), fill=colour(above, 24))
-        elif kind == "field":  # trees and bushes
-            canvas.ellipse((x - wide, horizon - 2 * high, x + wide, horizon + high), fill=colour(LEAVES, 20))
-        else:  # houses, pictures on the wall
-            bottom = horizon if kind == "road" else horizon - high
-            canvas.rectangle((x - wide, bottom - 2 * high, x + wide, bottom), fill=colour(WALL, 20))
-    if kind == "sky":
-        return
-    canvas.polygon(
-        [(0, horizon + slope), (CANVAS, horizon - slope), (CANVAS, CANVAS), (0, CANVAS)], fill=colour(below)
-    )
-    for _ in range(rng.randint(0, 3)):  # waves, road markings, tufts, floor boards
-        x, y, wide = anywhere(), rng.uniform(horizon + 6, CANVAS), anywhere(0.06, 0.3)
-        canvas.rectangle((x - wide, y, x + wide, y + rng.uniform(2, 5)), fill=colour(below, 24))
-
-
-# Where each pixel lies, -1 to 1 across (1, 32, 1) and down (32, 1, 1).
-ACROSS = np.linspace(-1, 1, SIDE, dtype=np.float32).reshape(1, SIDE, 1)
-DOWN = ACROSS.reshape(SIDE, 1, 1)
-
-
-def draw_picture(label: int, rng: Random) -> np.ndarray:
+def draw_picture(label: int, seed: int, index: int) -> np.ndarray:
     """One picture of the class `label`, as (32, 32, 3) uint8."""
-    draw_subject, ground_weights = SUBJECTS[CLASSES[label]]
+    draw_subject, ground_weights, snapshots = SUBJECTS[CLASSES[label]]
+    rng = Random(f"{seed} {index}")
     sketch = Sketch(lean=rng.uniform(-6, 6))
     draw_subject(sketch, rng)
-    image = Image.new("RGB", (CANVAS, CANVAS))
-    canvas = ImageDraw.Draw(image)
-    draw_ground(canvas, rng, rng.choices(GROUNDS, ground_weights)[0], sketch.brightness())
-    sketch.place(canvas, rng)
-    pixels = np.asarray(image.reduce(OVERSAMPLING), dtype=np.float32)
-    pixels = (pixels - MIDDLE_GREY) * CONTRAST + MIDDLE_GREY
-    # The light is stronger in some pictures than in others, and falls off from one side to the other.
-    pixels *= rng.uniform(0.9, 1.1) + rng.uniform(-0.12, 0.12) * ACROSS + rng.uniform(-0.12, 0.12) * DOWN
-    noise = np.frombuffer(rng.randbytes(pixels.size), dtype=np.uint8).reshape(pixels.shape)
-    pixels += (noise - np.float32(127.5)) * np.float32(NOISE / 127.5)
-    return pixels.clip(0, 255).astype(np.uint8)
+    ground = rng.choices(GROUNDS, ground_weights)[0]
+    # A generator of its own: whether a picture is a snapshot changes nothing else in it
+    camera = Random(f"{seed} {index} camera")
+    snapshot = take_snapshot(sketch, ground, camera) if camera.random() < snapshots else None
+    return draw_scene(sketch, ground, rng, snapshot)
 
 
 def draw_pictures(
@@ -744,7 +532,7 @@ def draw_pictures(
     pictures = np.empty((len(labels), SIDE, SIDE, 3), dtype=np.uint8)
     reported = 0
     for i, label in enumerate(labels):
-        pictures[i] = draw_picture(int(label), Random(f"{seed} {i}"))
+        pictures[i] = draw_picture(int(label), seed, i)
         if progress and (i + 1 - reported == PROGRESS_EVERY or i + 1 == len(labels)):
             progress(i + 1 - reported)
             reported = i + 1

@@ -4,7 +4,7 @@ Lesson 5 trains. This lesson trains well, and says how well without fooling itse
 ingredients can be left out by name, with some training pictures held back to choose the best network by, and
 with the test pictures looked at once, at the end. The three figures show what overfitting is.
 
-    lessons run 8 --without mirror --without momentum
+    lessons run 8 --without mirror --without shift
 
 You will see: training and validation in one chart in SCALARS, and the settings of all runs in HPARAMS.
 """

@@ -200,6 +200,10 @@ def test_three_sets_do_not_meet_and_are_always_the_same(small_pictures):
     assert (again[0].indices, again[1].indices) == (train_data.indices, val_data.indices)
 
 
+def test_three_sets_of_sketch10():
+    assert [len(data) for data in three_sets("sketch10")] == [4_608, 512, 1_000]
+
+
 def test_too_few_pictures_to_hold_any_back(small_pictures, tmp_path):
     for split in ("train", "test"):
         for name in ("class0", "class1"):

@@ -12,7 +12,7 @@ from torch import Tensor
 def confusion_chart(counts: Tensor, classes: list[str]) -> Figure:
     """How often pictures of each class (rows) were called what (columns): (C, C) counts."""
     size = len(classes)
-    figure = Figure(figsize=(1.5 + 0.55 * size, 1.2 + 0.55 * size), layout="constrained")
+    figure = Figure(figsize=(1.5 + 0.45 * size, 1.2 + 0.45 * size), layout="constrained")
     axes = figure.subplots()
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)  # of each row, so that rows compare
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)

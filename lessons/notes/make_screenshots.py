@@ -117,7 +117,7 @@ VIEWS = {
     "p07_save_load": View(NO_SMOOTHING, pointed_at, 900),
     "p08_train": View(f"{NO_SMOOTHING}&tagFilter=%5E(accuracy%7Closs)", scalars, 1020, 2),
     "p09_resume": View(f"{NO_SMOOTHING}&tagFilter=after", pointed_at, 900),
-    "p10_mistakes": View("images&tagFilter=confusion%7Cmistakes", large_images, 1420, 2),
+    "p10_mistakes": View("images&tagFilter=confusion%7Cmistakes", large_images, 1290, 2),
     "p11_accelerator": View("images", large_images, 860),
     "p12_classify": View("images&tagFilter=%5E%5B1-3%5D", images, 1170, 3),
     "p13_distributed": View(f"{NO_SMOOTHING}&tagFilter=loss", pointed_at, 900),

@@ -55,7 +55,7 @@ def test_renumbered():
 
 def test_lesson_without_weights(events, capsys, monkeypatch):
     monkeypatch.delenv("TORCH_HOME", raising=False)
-    seen = p06_pretrained.main(steps=240)
+    seen = p06_pretrained.main()
     assert not seen["pretrained"]
     assert "random weights" in capsys.readouterr().out
     assert seen["shapes"] == SHAPES

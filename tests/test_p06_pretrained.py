@@ -70,7 +70,7 @@ def test_lesson_without_weights(events, capsys, monkeypatch):
     assert len(seen["vgg_losses"]) == 5
 
     # what six classes taught helps with four others: not by a hair
-    assert seen["accuracies"]["features reused"] > seen["accuracies"]["from scratch"] + 0.02
+    assert seen["accuracies"]["features reused"] > seen["accuracies"]["from scratch"] + 0.05
     # one tag is one chart, and a sub-run each is a curve each
     assert events(seen["run"]).Tags()["scalars"] == []
     for way in ("features reused", "from scratch"):

@@ -3,9 +3,9 @@
     python lessons/notes/make_figures.py
 
 Each lesson's figure has a file of its own in ``lessons/notes/drawing/``, which is found by its name. What a
-figure says of a lesson is the lesson's own, imported and computed; the one exception is lesson 5's curves, a
-run that is stored in ``drawing/p05_loss_optim.py``. The same command writes the same bytes, and a test
-compares them with the files, so a lesson that changes takes its figure along.
+figure says of a lesson is the lesson's own, imported and computed; the exceptions are curves of trainings,
+stored in ``drawing/p05_loss_optim.py`` and ``drawing/p08_train.py``. The same command writes the same bytes,
+and a test compares them with the files, so a lesson that changes takes its figure along.
 """
 
 from importlib import import_module

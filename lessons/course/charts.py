@@ -4,9 +4,32 @@ Plain ``matplotlib.figure.Figure`` objects, not pyplot: nothing opens a window, 
 """
 
 import math
+from typing import Any
 
+from matplotlib.font_manager import fontManager
 from matplotlib.figure import Figure
 from torch import Tensor
+
+# Fonts with Chinese characters, as Linux, Windows and macOS bring them. matplotlib's own has none.
+CHINESE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "SimHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti TC",
+    "Arial Unicode MS",
+)
+
+# For what others have named, such as the classes of a folder: a dollar sign begins no formula, and a character
+# that the first font lacks is taken from the next one.
+AS_WRITTEN: dict[str, Any] = {
+    "parse_math": False,
+    "fontfamily": ["DejaVu Sans", *(name for name in CHINESE_FONTS if name in fontManager.get_font_names())],
+}
 
 
 def confusion_chart(counts: Tensor, classes: list[str]) -> Figure:
@@ -16,8 +39,8 @@ def confusion_chart(counts: Tensor, classes: list[str]) -> Figure:
     axes = figure.subplots()
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)  # of each row, so that rows compare
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(size), classes, rotation=45, ha="right")
-    axes.set_yticks(range(size), classes)
+    axes.set_xticks(range(size), classes, rotation=45, ha="right", **AS_WRITTEN)
+    axes.set_yticks(range(size), classes, **AS_WRITTEN)
     axes.set_xlabel("the network says")
     axes.set_ylabel("the picture is")
     for row in range(size):
@@ -39,7 +62,7 @@ def captioned_chart(imgs: Tensor, captions: list[str], columns: int = 8) -> Figu
     for axes, img, caption in zip(figure.axes, imgs, captions, strict=False):
         img = img.detach().float().cpu().clamp(0, 1).permute(1, 2, 0)  # (H, W, C), as matplotlib wants it
         axes.imshow(img.numpy(), cmap="gray", vmin=0, vmax=1)
-        axes.set_title(caption, size=8)
+        axes.set_title(caption, size=8, **AS_WRITTEN)
     return figure
 
 

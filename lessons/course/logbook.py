@@ -11,6 +11,7 @@ import shlex
 import sys
 import textwrap
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -72,6 +73,7 @@ class RunWriter(SummaryWriter):
         self._start = time.perf_counter()
         self._purge_step = purge_step if go_on_with else None
         self._curves: dict[str, SummaryWriter] = {}
+        self._said_boxes = False
         splits = [data for data in (train_data, test_data) if data is not None]
         data = dataset_line(*splits) if splits else "none of the course's data sets"
         self._card: dict[str, Any] = {
@@ -116,6 +118,18 @@ class RunWriter(SummaryWriter):
                 place = str(self.folder / curve)
                 self._curves[curve] = SummaryWriter(place, purge_step=self._purge_step)
             self._curves[curve].add_scalar(main_tag, value, global_step, walltime)
+
+    def add_figure(self, *arguments: Any, **options: Any) -> None:
+        """As SummaryWriter's; one sentence, once, in place of a warning for each character without a font."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.filterwarnings("always", "Glyph .* missing")
+            super().add_figure(*arguments, **options)
+        others = [warning for warning in caught if not str(warning.message).startswith("Glyph")]
+        for warning in others:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        if len(others) < len(caught) and not self._said_boxes:
+            print("boxes stand for characters that no font on this machine has: install Noto Sans CJK")
+            self._said_boxes = True
 
     def flush(self) -> None:
         super().flush()

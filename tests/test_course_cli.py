@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -125,3 +127,16 @@ def test_a_lesson_with_a_syntax_error_does_not_break_the_table(fake, lessons_com
     fake({1: "pass", 2: "this is no Python"})
     assert lessons_command() == 0
     assert "Title 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "gbk"])
+@pytest.mark.parametrize("words", [[], ["notes", "2"], ["run", "五"]], ids=" ".join)
+def test_any_encoding_takes_any_character(words, encoding, tmp_path):
+    """What Windows does with output that goes into a file: ``?`` for a character that its encoding lacks."""
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "LESSONS_LANG": "zh", "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "lessons.course.cli", *words]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True)
+    assert done.returncode == (2 if "run" in words else 0), done.stderr
+    assert b"Traceback" not in done.stderr
+    shown = done.stdout or done.stderr
+    assert len(shown) > 100

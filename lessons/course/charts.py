@@ -6,8 +6,8 @@ Plain ``matplotlib.figure.Figure`` objects, not pyplot: nothing opens a window, 
 import math
 from typing import Any
 
-from matplotlib.font_manager import fontManager
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from torch import Tensor
 
 # Fonts with Chinese characters, as Linux, Windows and macOS bring them. matplotlib's own has none.
@@ -24,8 +24,8 @@ CHINESE_FONTS = (
     "Arial Unicode MS",
 )
 
-# For what others have named, such as the classes of a folder: a dollar sign begins no formula, and a character
-# that the first font lacks is taken from the next one.
+# For names that are not ours, such as the classes of a folder. A dollar sign begins no formula, and a
+# character that the first font lacks is taken from the next one.
 AS_WRITTEN: dict[str, Any] = {
     "parse_math": False,
     "fontfamily": ["DejaVu Sans", *(name for name in CHINESE_FONTS if name in fontManager.get_font_names())],

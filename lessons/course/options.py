@@ -16,6 +16,7 @@ import typer
 
 from lessons.course import CourseError
 from lessons.course.memory import keep_freed_memory
+from lessons.course.screen import take_any_character
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
 # What typer raises for a wrong word on the command line. It has no public name in typer; it had one in click.
@@ -91,6 +92,7 @@ def command_line(main: Callable[..., Any]) -> None:
 
 def exit_code(work: Callable[[], int | None]) -> int:
     """Do the work and return the exit code; what a learner can cause becomes one line, not a traceback."""
+    take_any_character()
     try:
         code = work() or 0
     except (CourseError, UsageError) as error:

@@ -1,5 +1,7 @@
 """What the ``lessons`` command shows on a terminal of 24 lines and 80 columns: tables of one line a row."""
 
+import io
+import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -9,6 +11,15 @@ from rich.text import Text
 
 # No markup: a result such as "[a] 3" is text. Rich leaves colours out by itself when this is no terminal.
 console = Console(markup=False, highlight=False, emoji=False)
+
+
+def take_any_character() -> None:
+    """Let stdout take what its encoding has no character for, as ``?``, instead of raising.
+
+    Where the output goes into a file or a pipe, Windows encodes it in cp1252 or gbk. stderr needs no help.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has another one, which takes everything
+        sys.stdout.reconfigure(errors="replace")
 
 
 class Column(NamedTuple):

@@ -36,8 +36,12 @@ from lessons.tudui import Tudui
 def save(content: object, path: Path) -> None:
     """``torch.save`` under a temporary name, then rename: a crash half way leaves the old file whole."""
     unfinished = path.with_name(path.name + ".tmp")
-    torch.save(content, unfinished)
-    os.replace(unfinished, path)
+    try:
+        with open(unfinished, "wb") as file:
+            torch.save(content, file)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)  # still there when the disk was full
 
 
 @contextmanager

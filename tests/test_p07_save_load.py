@@ -156,13 +156,14 @@ def test_a_crash_while_saving_leaves_the_old_file(tmp_path, monkeypatch):
     before = path.read_bytes()
 
     def crash(content, file):
-        file.write_bytes(b"half a fi")
+        file.write(b"half a fi")
         raise OSError("No space left on device")
 
     monkeypatch.setattr(torch, "save", crash)
     with pytest.raises(OSError):
         p07_save_load.save({}, path)
     assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]  # and no half file
 
 
 def test_a_full_disk_is_said_before_anything_is_written(home, monkeypatch):

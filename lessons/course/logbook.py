@@ -161,7 +161,12 @@ class RunWriter(SummaryWriter):
                 print(textwrap.fill(line, 79, initial_indent="  ", subsequent_indent=" " * 14))
 
     def _save_card(self) -> None:
-        (self.folder / "run.json").write_text(json.dumps(self._card, indent=2, ensure_ascii=False), "utf-8")
+        unfinished = self.folder / "run.json.tmp"
+        try:  # renamed when it is whole: a full disk leaves the card as it was
+            unfinished.write_text(json.dumps(self._card, indent=2, ensure_ascii=False), "utf-8")
+            unfinished.replace(self.folder / "run.json")
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def new_run_folder(lesson: str) -> Path:

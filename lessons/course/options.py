@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import typer
 
 from lessons.course import CourseError
+from lessons.course.disk import refused, said_once
 from lessons.course.memory import keep_freed_memory
 from lessons.course.screen import take_any_character
 
@@ -94,21 +95,28 @@ def exit_code(work: Callable[[], int | None]) -> int:
     """Do the work and return the exit code; what a learner can cause becomes one line, not a traceback."""
     take_any_character()
     try:
-        code = work() or 0
-    except (CourseError, UsageError) as error:
-        complain(error)
-        return 2
+        with said_once():
+            code = work() or 0
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except Exception as error:
+        if not complain(error):
+            raise
+        return 2
     if code == INTERRUPTED:
         typer.secho("Stopped.", err=True)
     return code
 
 
-def complain(error: Exception) -> None:
-    """One red line on stderr."""
-    message = error.format_message() if isinstance(error, UsageError) else error
-    typer.secho(f"Error: {message}", fg="red", err=True)
+def complain(error: BaseException) -> bool:
+    """One red line on stderr for what a learner can cause; False, and nothing, for any other error."""
+    if isinstance(error, UsageError):
+        message = error.format_message()
+    else:
+        message = str(error) if isinstance(error, CourseError) else refused(error)
+    if message is not None:
+        typer.secho(f"Error: {message}", fg="red", err=True)
+    return message is not None
 
 
 def parse_options(

@@ -62,11 +62,10 @@ def run_one(lesson: Lesson, options: list[str], lessons_chosen: int) -> str:
     try:
         if work := prepare(lesson, options, lessons_chosen):
             work()
-    except CourseError as error:
-        complain(error)
-        return "wrong input"
-    except (Exception, SystemExit):  # the learner's own change: the usual traceback, then go on
-        traceback.print_exc()
+    except (Exception, SystemExit) as error:
+        if complain(error):
+            return "wrong input"
+        traceback.print_exc()  # the learner's own change: the usual traceback, then go on
         return "failed"
     return "ok"
 

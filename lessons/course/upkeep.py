@@ -17,6 +17,7 @@ import typer
 from rich.cells import cell_len
 
 from lessons.course import CourseError, course_dir, course_home, torch_home
+from lessons.course.disk import free_bytes, why_not_writable
 from lessons.course.words import either
 
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
@@ -92,9 +93,11 @@ def check_device(torch: ModuleType) -> Iterator[Check]:
 
 def check_folders() -> Iterator[Check]:
     home = course_home()
-    finding = either(f"{home} (LESSONS_HOME moves it)", f"{home}（用 LESSONS_HOME 换地方）")
-    yield Check(True, either("course folder", "课程文件夹"), finding)
-    free = shutil.disk_usage(next(folder for folder in (home, *home.parents) if folder.exists())).free / 1e9
+    reason = why_not_writable(home)
+    closed = either(f" cannot be written: {reason}", f" 不能写入：{reason}") if reason else ""
+    finding = either(f"{home}{closed} (LESSONS_HOME moves it)", f"{home}{closed}（用 LESSONS_HOME 换地方）")
+    yield Check(not reason, either("course folder", "课程文件夹"), finding)
+    free = free_bytes(home) / 1e9
     enough = free > 2
     wanted = "" if enough else either("; lesson 7 wants 1.5 GB", "；第 7 课需要 1.5 GB")
     yield Check(enough or None, either("free disk", "磁盘剩余"), f"{free:.0f} GB{wanted}")

@@ -1,0 +1,104 @@
+"""A disk that is full, and a course folder that cannot be written: one sentence, and nothing lost."""
+
+import errno
+import json
+import sys
+import threading
+
+import pytest
+
+from lessons.course import CourseError, disk
+
+# A lesson under a limit to the size of a file: Linux then refuses to write on, as on a full disk
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY))
+from lessons.course.cli import main
+main()
+"""
+
+no_limits = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit to the size of a file")
+
+
+@no_limits
+def test_full_disk_in_the_middle_of_a_training(run_script, small_pictures, tmp_path):
+    """A checkpoint of lesson 9 takes 1.2 MB; half of one, 0.6 MB, is written before the training."""
+    words = ["run", "9", "--dataset", small_pictures, "--epochs", "2", "--batch-size", "50"]
+    done = run_script("-c", LIMITED, 800_000, *words, LESSONS_HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.count("Error: no room is left for") == 1
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("*.tmp"))
+    (card,) = tmp_path.glob("logs/*/*/run.json")
+    assert json.loads(card.read_text("utf-8"))["status"] == "failed"
+
+
+@no_limits
+def test_full_disk_while_drawing_and_while_logging(run_script, tmp_path):
+    done = run_script("-c", LIMITED, 1_000_000, "run", "1", LESSONS_HOME=str(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert not list((tmp_path / "data").iterdir())  # no half data set
+    done = run_script("-c", LIMITED, 4_000, "run", "4", LESSONS_HOME=str(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+
+
+@pytest.mark.parametrize("words", [["run", "1"], ["board", "1"], ["download", "cifar10"]], ids=" ".join)
+def test_course_folder_that_is_a_file(words, lessons_command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LESSONS_HOME", str(tmp_path / "file"))
+    assert lessons_command(*words) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("home", ["file", "file/below"])
+def test_doctor_finds_a_folder_that_cannot_be_written(home, lessons_command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LESSONS_HOME", str(tmp_path / home))
+    assert lessons_command("doctor") == 1
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "LESSONS_HOME" in line]
+    assert line.startswith("fix") and "Not a directory" in line
+
+
+def refusal(number: int, name: str) -> OSError:
+    return OSError(number, "no", name)
+
+
+def test_which_errors_are_the_disks(home):
+    below, beside = str(home / "logs" / "run"), str(home.parent / "photo.png")
+    assert "no room" in disk.refused(refusal(errno.ENOSPC, beside))
+    assert "LESSONS_HOME" in disk.refused(refusal(errno.EROFS, below))
+    for error in (
+        refusal(errno.EACCES, beside),  # somebody's picture
+        refusal(errno.ENOENT, below),  # a file that a learner's change has forgotten to write
+        RuntimeError("[enforce fail at inline_container.cc:672]"),  # with room on the disk
+        KeyError("x"),
+    ):
+        assert disk.refused(error) is None
+    wrapped = RuntimeError("unexpected pos")
+    wrapped.__context__ = refusal(errno.ENOSPC, below)
+    assert "no room" in disk.refused(wrapped)
+
+
+def test_pytorch_writer_on_a_full_disk(home, monkeypatch):
+    monkeypatch.setattr(disk, "free_bytes", lambda path: 1000)
+    assert "no room" in disk.refused(RuntimeError("[enforce fail at inline_container.cc:672]"))
+
+
+def test_only_refusals_of_threads_are_kept_quiet(monkeypatch):
+    printed = []
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: printed.append(arguments.exc_value))
+
+    def fail_in_a_thread(error):
+        def fail():
+            raise error
+
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+
+    other, refusals = CourseError("something else"), [refusal(errno.ENOSPC, "x") for _ in range(2)]
+    with disk.said_once():
+        fail_in_a_thread(refusals[0])
+        fail_in_a_thread(other)
+    fail_in_a_thread(refusals[1])  # nobody else says this one
+    assert printed == [other, refusals[1]]

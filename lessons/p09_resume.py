@@ -158,7 +158,11 @@ def train_on(
 def newest_unfinished() -> tuple[Path, Checkpoint]:
     """The newest run that has not come to its end; CourseError when there is none."""
     for path in newest_files("models_saved/p09_resume/*/last.pth"):
-        checkpoint = Checkpoint(**torch.load(path))
+        try:
+            checkpoint = Checkpoint(**torch.load(path))
+        except Exception:  # what is cut short, or no checkpoint, makes torch.load raise nearly anything
+            print(f"passed over: {path} cannot be read as a checkpoint")
+            continue
         if not checkpoint.finished:
             return path, checkpoint
     raise CourseError("there is no interrupted run to go on with: lessons run 9 starts a new one")

@@ -37,8 +37,13 @@ RED = torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1)
 
 def load_best(path: Path) -> tuple[Classifier, list[str], str]:
     """The network of lesson 8's ``best.pth``, its classes, and the data set that it has learnt from."""
-    content = torch.load(path)
-    classifier = Classifier(Tudui(num_classes=len(content["classes"])))
+    try:
+        content = torch.load(path)
+        classifier = Classifier(Tudui(num_classes=len(content["classes"])))
+    except Exception as error:  # what is cut short, or no checkpoint, makes torch.load raise nearly anything
+        raise CourseError(
+            f"{path} cannot be read as a checkpoint: remove it, or run lesson 8 anew"
+        ) from error
     explain_other_weights(classifier, content["model"], path)
     classifier.load_state_dict(content["model"])
     return classifier, content["classes"], content["dataset"]

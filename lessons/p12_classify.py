@@ -20,6 +20,7 @@ from torch import Tensor
 from torchvision.transforms import ToTensor
 
 from lessons.course import DATASET, CourseError, course_dir
+from lessons.course.checkpoints import what_is_in
 from lessons.course.datasets import CourseData, Sketch10, open_dataset
 from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line
@@ -46,10 +47,7 @@ def open_safely(path: str) -> dict:
             f"{path} cannot be read ({error.strerror}): --checkpoint takes a .pth file"
         ) from error
     except Exception as error:  # what is no checkpoint makes torch.load raise nearly anything
-        raise CourseError(
-            f"{path} is no checkpoint that is safe to open: it must hold tensors and plain values alone, "
-            "so save the state_dict and not the whole model (lesson 7)"
-        ) from error
+        raise CourseError(f"{path} is no checkpoint that is safe to open: {what_is_in(path)}") from error
 
 
 def read_checkpoint(path: str) -> tuple[Classifier, list[str] | None, str | None]:
@@ -61,7 +59,8 @@ def read_checkpoint(path: str) -> tuple[Classifier, list[str] | None, str | None
     content = open_safely(path)
     first = next(iter(Tudui().model1.state_dict()))  # 0.weight
     try:
-        saved = content.get("model", content)
+        wrapped = [key for key in ("model", "model_state_dict", "state_dict", "net") if key in content]
+        saved = content[wrapped[0]] if wrapped else content
         prefix = next(name for name in saved if name.endswith(first)).removesuffix(first)
         weights = {name.removeprefix(prefix): weight for name, weight in saved.items()}
         # A Classifier's own mean and std have another prefix; without them, pictures go in as they are
@@ -71,7 +70,7 @@ def read_checkpoint(path: str) -> tuple[Classifier, list[str] | None, str | None
             if name.rpartition(".")[2] in ("mean", "std")
         }
         tudui = Tudui(num_classes=len(list(weights.values())[-1]))  # the last bias has a number a class
-    except (AttributeError, IndexError, StopIteration, TypeError) as error:
+    except (AttributeError, IndexError, RuntimeError, StopIteration, TypeError) as error:
         raise CourseError(
             f"{path} does not hold the weights of a Tudui: give a checkpoint of lesson 8, or leave it out"
         ) from error

@@ -100,6 +100,36 @@ def test_a_run_that_was_killed_goes_on_after_its_last_whole_epoch(learn, monkeyp
     assert_same_end(learn(resume=True), in_one_go)
 
 
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def keep_the_weights_alone(path):
+    torch.save(torch.load(path)["model"], path)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [cut_short, keep_the_weights_alone, empty])
+def test_goes_on_with_the_newest_that_can_be_read(learn, monkeypatch, capsys, damage):
+    in_one_go = learn(epochs=2)
+    for number in (3, 2):
+        with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
+            at_step(interrupted, number, press_ctrl_c)
+            learn(epochs=2)
+    newest = newest_files("models_saved/p09_resume/*/last.pth")[0]
+    damage(newest)
+    os.utime(newest, (time.time() + 10, time.time() + 10))
+    for card in newest_files("logs/p09_resume/*/run.json"):
+        damage(card) if damage is not keep_the_weights_alone else card.unlink()
+    assert_same_end(learn(resume=True), in_one_go)
+    assert f"passed over: {newest}" in capsys.readouterr().out
+    with pytest.raises(CourseError, match="no interrupted run"):
+        learn(resume=True)
+
+
 @pytest.mark.parametrize("forgotten", [*PARTS, "order"])
 def test_all_parts_are_needed(learn, monkeypatch, forgotten):
     """The comparison above would notice it."""

@@ -29,6 +29,15 @@ def lesson(small_pictures, tmp_path_factory):
         yield p10_mistakes.main(str(small_pictures)), trained
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"text"])
+def test_a_damaged_network_is_named(content, tmp_path, monkeypatch):
+    monkeypatch.setenv("LESSONS_HOME", str(tmp_path))
+    (tmp_path / "models_saved" / "p08_train" / "run").mkdir(parents=True)
+    (tmp_path / "models_saved" / "p08_train" / "run" / "best.pth").write_bytes(content)
+    with pytest.raises(CourseError, match=r"best\.pth cannot be read as a checkpoint"):
+        p10_mistakes.find_network("sketch10")
+
+
 # --- What it gets wrong
 
 

@@ -1,7 +1,9 @@
 import io
 import math
 import os
+import pickle
 import sys
+import zipfile
 
 import numpy as np
 import onnxruntime
@@ -127,6 +129,7 @@ CHECKPOINTS = {
     "module.network.model1.": nn.DataParallel(Classifier(random_tudui(), MEAN, STD)).state_dict(),
     "a Sequential's own": renamed(""),
     "model and epoch": {"model": renamed("module."), "epoch": 3},
+    **{key: {key: renamed("module."), "epoch": 3} for key in ("model_state_dict", "state_dict", "net")},
 }
 
 
@@ -153,11 +156,29 @@ def without_last_layer() -> dict:
     return dict(list(random_tudui().state_dict().items())[:-2])
 
 
+def zipped(name: str) -> bytes:
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        archive.writestr(name, b"hello")
+    return memory.getvalue()
+
+
+def half_a_checkpoint() -> bytes:
+    memory = io.BytesIO()
+    torch.save(random_tudui().state_dict(), memory)
+    return memory.getvalue()[:100_000]
+
+
 WRONG = {  # what lies in the file: what the learner is told
-    "a whole model": (random_tudui(), "safe to open.*state_dict"),
-    "text": (b"no checkpoint at all", "safe to open"),
-    "an empty file": (b"", "safe to open"),
-    "half a file": (b"PK\x03\x04 and no more", "safe to open"),
+    "a whole model": (random_tudui(), "safe to open.*save the state_dict"),
+    "text": (b"no checkpoint at all", "safe to open: it is a text file"),
+    "an empty file": (b"", "safe to open: it is empty"),
+    "half a file": (b"PK\x03\x04 and no more", "safe to open: it is cut short"),
+    "half a checkpoint": (half_a_checkpoint(), "safe to open: it is cut short"),
+    "a zip archive": (zipped("readme.txt"), "safe to open: it is a zip archive of other things"),
+    "safetensors": (b"\x20\0\0\0\0\0\0\0" + b'{"a":{"dtype":"F32"}}', "it is a safetensors file"),
+    "an old pickle": (pickle.dumps({"weight": [1.0]}, protocol=2)[:-3], "it is a pickle"),
+    "a picture": (b"\xff\xd8\xff\xe0\x00\x10JFIF", "it is no file that torch.save writes"),
     "other shapes": (
         nn.Sequential(nn.Linear(2, 2)).state_dict(),
         r"another network .*0\.weight is \(2, 2\) there",
@@ -199,6 +220,19 @@ def test_a_wrong_checkpoint_is_explained_in_one_sentence(kind, tmp_path):
     with pytest.raises(CourseError, match=told) as caught:
         p12_classify.read_checkpoint(str(path))
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_export_is_no_checkpoint(lesson, tmp_path):
+    _, home, _ = lesson
+    program = tmp_path / "program.pth"
+    torch.jit.trace(random_tudui(), torch.rand(1, 3, 32, 32), check_trace=False).save(str(program))
+    for path, found in (
+        (home / "models_saved" / "tudui.pt2", "it is an exported program"),
+        (home / "models_saved" / "tudui.onnx", "it looks like an ONNX file"),
+        (program, "it is TorchScript"),
+    ):
+        with pytest.raises(CourseError, match=f"safe to open: {found}"):
+            p12_classify.read_checkpoint(str(path))
 
 
 def test_no_code_from_a_file_is_run(tmp_path):

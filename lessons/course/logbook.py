@@ -67,8 +67,10 @@ class RunWriter(SummaryWriter):
             self.folder.mkdir(parents=True, exist_ok=True)  # the logs may have been cleaned since
         else:
             self.folder = new_run_folder(self.lesson)
-        card = self.folder / "run.json"  # of the part before the stop
-        self._seconds = json.loads(card.read_text("utf-8"))["seconds"] if card.is_file() else 0.0
+        self._seconds = 0.0
+        with suppress(OSError, ValueError, KeyError):  # a damaged card is no reason not to go on
+            card = json.loads((self.folder / "run.json").read_text("utf-8"))
+            self._seconds = float(card["seconds"])  # of the part before the stop
         self.result = ""
         self._start = time.perf_counter()
         self._purge_step = purge_step if go_on_with else None

@@ -1,0 +1,46 @@
+"""What lies in a file that is no checkpoint, by its first bytes and its names, without running any of it."""
+
+import zipfile
+from pathlib import Path
+
+SAVE_WEIGHTS = "save the state_dict and not the whole model (lesson 7)"
+
+
+def what_is_in(path: str | Path) -> str:
+    """What a file holds that ``torch.load`` has refused, and what to do: the end of a sentence."""
+    with open(path, "rb") as file:
+        start = file.read(4096)
+    if not start:
+        return "it is empty"
+    if start[:4] == b"PK\x03\x04":
+        return in_zip(path)
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 10**8:
+        return "it is a safetensors file: read it with safetensors.torch.load_file, then torch.save that dict"
+    if start[:1] == b"\x80":
+        return f"it is a pickle that may run code or is cut short: {SAVE_WEIGHTS}"
+    if start[:1] == b"\x08" and start[2:3] in (
+        b"\x12",
+        b"\x1a",
+        b"\x3a",
+    ):  # ir_version, then producer or graph
+        return "it looks like an ONNX file, which onnxruntime runs"
+    try:
+        start.decode("utf-8")
+        return "it is a text file"
+    except UnicodeDecodeError:
+        return "it is no file that torch.save writes"
+
+
+def in_zip(path: str | Path) -> str:
+    """The same for a zip archive, as torch.save and torch.export write it."""
+    try:
+        names = zipfile.ZipFile(path).namelist()
+    except zipfile.BadZipFile:
+        return "it is cut short or damaged: copy or save it again"
+    if any("/code/" in name for name in names):
+        return "it is TorchScript, a program: save the state_dict of the network that it was made from"
+    if any(name.endswith("archive_format") for name in names):
+        return "it is an exported program: torch.export.load opens it"
+    if any(name.endswith("data.pkl") for name in names):
+        return f"it holds more than tensors and plain values: {SAVE_WEIGHTS}"
+    return "it is a zip archive of other things"

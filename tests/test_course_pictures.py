@@ -1,5 +1,7 @@
 import os
 import re
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +155,29 @@ def test_open_picture_says_in_one_sentence_what_is_wrong(tmp_path, name, message
     assert str(tmp_path / name) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def png_of_size(width: int, height: int) -> bytes:
+    """The beginning of a PNG: all that is looked at before anything is decoded."""
+    header = struct.pack(">4sIIBBBBB", b"IHDR", width, height, 8, 2, 0, 0, 0)
+    checksum = struct.pack(">I", zlib.crc32(header))
+    return b"\x89PNG\r\n\x1a\n" + b"\0\0\0\r" + header + checksum + b"\0\0\1\0IDAT"
+
+
+def test_open_picture_reads_a_large_photograph_small(tmp_path):
+    """16,320 x 12,240 pixels: Pillow's own limit lies at 178,956,970."""
+    grey = Image.new("L", (16_320, 12_240), 128)
+    grey.save(tmp_path / "photo.jpg")
+    limit = Image.MAX_IMAGE_PIXELS
+    small = open_picture(tmp_path / "photo.jpg")
+    assert max(small.size) <= 2040 and small.getpixel((0, 0)) == GREY
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_open_picture_says_how_large_is_too_large(tmp_path):
+    (tmp_path / "huge.png").write_bytes(png_of_size(16_320, 12_240))
+    with pytest.raises(CourseError, match=r"16320 x 12240 pixels, of which 180,000,000 can be decoded"):
+        open_picture(tmp_path / "huge.png")
+
+
 def test_open_picture_names_an_error_without_words(tmp_path, monkeypatch):
     def fail(path):
         raise EOFError
@@ -207,6 +232,27 @@ def test_folder_is_read_like_cifar10(pictures):
     assert img.mode == "RGB" and img.size == (32, 32) and target == 1
     assert train.name == str(pictures) and "Split: Train" in repr(train)
     assert dataset_line(train, test) == f"{pictures}: 7 training and 2 test pictures of 2 classes"
+
+
+def test_folder_says_what_it_passes_over(pictures, capsys):
+    place = pictures / "train" / "cat"
+    for name in ("a.gif", "b.jfif", "c.jpe", "d.apng"):
+        picture("RGB").convert("P").convert("RGB").save(
+            place / name, format=None if name[2] != "a" else "PNG"
+        )
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")]
+    frames[0].save(place / "a.gif", save_all=True, append_images=frames[1:])
+    for name in ("x.heic", "y.heic", "notes.txt", "README", ".hidden", "Thumbs.db"):
+        (place / name).write_text("no picture that Pillow reads")
+    (place / "more").mkdir()
+    data = PictureFolder(pictures)
+    assert len(data) == 4 + 4 and data.data[2, 16, 16].tolist() == [255, 0, 0]  # a.gif's first picture
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"passed over in {pictures / 'train'}: 2 .heic, ")
+    assert all(kind in line for kind in ("1 .txt", "1 without an ending", "1 folder(s)"))
+    PictureFolder(pictures)  # nothing has changed: nothing is read, and nothing said, again
+    PictureFolder(pictures, train=False)
+    assert capsys.readouterr().out == ""
 
 
 def test_folder_large_jpegs_are_read_almost_exactly(pictures):

@@ -2,7 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,13 +12,20 @@ import numpy as np
 import torchvision
 from PIL import Image, ImageOps
 from rich.progress import MofNCompleteColumn
-from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from lessons.course import CourseError
 from lessons.course.batches import WholeBatches
 from lessons.course.progress import progress_bar
 
 SIZE = (32, 32)  # width and height in pixels of every picture in the course
+LARGEST = 180_000_000  # pixels: decoded, they take 0.5 GB
+
+# Of what Pillow can open, the kinds that hold photographs or drawings; AVIF where this Pillow has it
+KINDS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "TGA", "ICO", "QOI", "MPO")
+Image.init()
+ENDINGS = tuple(ending for ending, kind in Image.registered_extensions().items() if kind in KINDS)
+
+PictureFile = tuple[str, int, int]  # path, bytes, time of the last change in ns
 
 
 def open_picture(path: str | Path) -> Image.Image:
@@ -30,14 +39,28 @@ def open_picture(path: str | Path) -> Image.Image:
     if not Path(path).is_file():
         raise CourseError(f"there is no picture {path}: give the path of a file, such as photo.png")
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (128, 128))
+        with without_size_limit(), Image.open(path) as image:
+            image.draft("RGB", (128, 128))  # of a JPEG, image.size is that of the fraction from here on
+            if image.width * image.height > LARGEST:
+                raise ValueError(
+                    f"{image.width} x {image.height} pixels, of which {LARGEST:,} can be decoded here"
+                )
             return to_rgb(image)
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
         reason = str(error) or type(error).__name__
         raise CourseError(
             f"{path} is no readable picture ({reason}): save it again as PNG or JPEG, or leave it out"
         ) from error
+
+
+@contextmanager
+def without_size_limit() -> Iterator[None]:
+    """Lift Pillow's own limit, which looks at a JPEG's size and not at the fraction that is decoded of it."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -59,15 +82,15 @@ def to_rgb(image: Image.Image) -> Image.Image:
 class PictureFolder(WholeBatches, torchvision.datasets.VisionDataset):
     """Your own pictures: ``root/train/<class>/*`` and ``root/test/<class>/*``, each resized to 32x32.
 
-    Pictures may have any size and mode; other files, hidden ones and folders inside a class are passed over.
-    Sorted by class name, then by file name. A folder is read once per process, and again when a file in it
-    has changed; data sets of one folder share one ``data`` array.
+    Pictures may have any size and mode; of an animated one, the first counts. Other files, and folders inside
+    a class, are passed over, and one line says so. Sorted by class name, then by file name. A folder is read
+    once per process, and again when a file in it has changed; data sets of one folder share one ``data``.
 
     Raises CourseError when a folder is missing or empty, when the classes of train and test differ or are
     fewer than two, and when a file cannot be read as a picture.
     """
 
-    _read: ClassVar[dict[Path, tuple[list[tuple[str, int, int]], np.ndarray]]] = {}
+    _read: ClassVar[dict[Path, tuple[list[PictureFile], np.ndarray]]] = {}
 
     def __init__(
         self,
@@ -84,29 +107,43 @@ class PictureFolder(WholeBatches, torchvision.datasets.VisionDataset):
         self.class_to_idx = {name: index for index, name in enumerate(self.classes)}
 
         split = root / ("train" if train else "test")
-        listing = []  # (path, bytes, time of the last change in ns) of each picture
+        listing: list[PictureFile] = []
         self.targets = []
+        others: Counter[str] = Counter()
         for name, target in self.class_to_idx.items():
-            with os.scandir(split / name) as entries:
-                pictures = sorted(
-                    (entry.path, entry.stat().st_size, entry.stat().st_mtime_ns)
-                    for entry in entries
-                    if entry.name.lower().endswith(IMG_EXTENSIONS)
-                    and not entry.name.startswith(".")
-                    and entry.is_file()
-                )
-            if not pictures:
-                kinds = ", ".join(IMG_EXTENSIONS)
-                raise CourseError(
-                    f"{split / name} holds no picture: put some in ({kinds}) or remove that class."
-                )
+            pictures = _list_pictures(split / name, others)
             listing += pictures
             self.targets += [target] * len(pictures)
         if split not in self._read or self._read[split][0] != listing:
+            if others:
+                kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common())
+                print(f"passed over in {split}: {kinds}; wanted are pictures, each straight in its class")
             self._read[split] = (listing, _read_pictures([path for path, *_ in listing]))
         self.data = self._read[split][1]  # (N, 32, 32, 3) uint8
 
     extra_repr = torchvision.datasets.CIFAR10.extra_repr
+
+
+def _list_pictures(folder: Path, others: Counter[str]) -> list[PictureFile]:
+    """The picture files of a class, sorted; what else is there is counted in ``others``, by its kind.
+
+    Raises CourseError when there is no picture.
+    """
+    pictures = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in ("Thumbs.db", "desktop.ini"):
+                continue  # what a system keeps in a folder for itself
+            if entry.is_file() and entry.name.lower().endswith(ENDINGS):
+                pictures.append((entry.path, entry.stat().st_size, entry.stat().st_mtime_ns))
+            else:
+                ending = Path(entry.name).suffix.lower() or "without an ending"
+                others["folder(s)" if entry.is_dir() else ending] += 1
+    if not pictures:
+        raise CourseError(
+            f"{folder} holds no picture: put some in (.jpg, .png, .webp, .gif, ...) or remove that class."
+        )
+    return sorted(pictures)
 
 
 def _class_names(root: Path) -> list[str]:

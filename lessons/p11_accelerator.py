@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Subset
 from lessons.course import DATASET
 from lessons.course.charts import bar_chart
 from lessons.course.logbook import RunWriter
-from lessons.course.machine import has_bf16, usable_device
+from lessons.course.machine import has_bf16, usable_device, why_not_compiled
 from lessons.course.options import command_line
 from lessons.p05_loss_optim import evaluate
 from lessons.p08_train import Training, choose_recipe, new_classifier, three_sets
@@ -108,6 +108,8 @@ def rungs_for(device: torch.device, compile: bool | None) -> list[Rung]:
             print(f"not measured: {rung.name}, this {device.type} has no instructions for it")
         elif rung.compiled and not compile:
             print(f"not measured: {rung.name}, which seldom pays on a CPU (--compile measures it)")
+        elif rung.compiled and (reason := why_not_compiled(device)):
+            print(f"not measured: {rung.name}, which does not work here: {reason}")
         else:
             ladder.append(rung._replace(bf16=rung.bf16 and has_bf16(device)))
     return ladder

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from lessons.course import cli
+from lessons.course import cli, screen
 from lessons.course.catalogue import Lesson, find_lessons
 from lessons.course.notes import LANGUAGES
 
@@ -140,3 +140,11 @@ def test_any_encoding_takes_any_character(words, encoding, tmp_path):
     assert b"Traceback" not in done.stderr
     shown = done.stdout or done.stderr
     assert len(shown) > 100
+
+
+@pytest.mark.parametrize(
+    ("system", "typed"), [("linux", "tensorboard '/a b/它'"), ("win32", 'tensorboard "/a b/它"')]
+)
+def test_commands_are_quoted_as_the_shell_wants_it(system, typed, monkeypatch):
+    monkeypatch.setattr(sys, "platform", system)
+    assert screen.as_typed(["tensorboard", "/a b/它"]) == typed

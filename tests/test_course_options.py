@@ -210,3 +210,13 @@ def test_a_batch_larger_than_the_data_set(lesson, small_pictures, monkeypatch, t
         assert error.count("\n") == 1 and not (tmp_path / "logs").exists()  # refused before a run begins
     else:
         assert (end.value.code, error) == (0, "")
+
+
+def test_a_lesson_pasted_into_a_notebook(capsys):
+    """A notebook's cells have no file, and the command line is that of its kernel."""
+    cells = {"__name__": "__main__", "command_line": command_line}
+    exec("def main(epochs: int = 1): raise AssertionError\ncommand_line(main)", cells)
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert "notebook" in heading
+    imported = importlib.import_module(lines[0].split()[1]).main
+    assert lines[1].strip() == "main(epochs=3)" and "epochs" in inspect.signature(imported).parameters

@@ -134,7 +134,27 @@ def test_compile_is_asked_for_on_a_cpu(data, monkeypatch):
         new_training(rung, RECIPE, data, CPU)
     assert len(compiled) == 1
     assert not any(rung.compiled for rung in rungs_for(CPU, compile=None))
+    monkeypatch.setattr(p11_accelerator, "why_not_compiled", lambda device: None)
     assert any(rung.compiled for rung in rungs_for(CPU, compile=True))
+
+
+def test_a_missing_compiler_costs_one_rung(monkeypatch, capsys):
+    def no_compiler(function):
+        def fail(*arguments):
+            raise RuntimeError(
+                "InvalidCxxCompiler: No working C++ compiler found\n\nSet TORCHDYNAMO_VERBOSE=1"
+            )
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    ladder = rungs_for(CPU, compile=True)
+    assert [rung.name for rung in ladder][-1] == "+ data on the device"
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == (
+        "not measured: + torch.compile, which does not work here: "
+        "InvalidCxxCompiler: No working C++ compiler found"
+    )
 
 
 def test_bf16_is_a_matter_of_instructions(monkeypatch):

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shlex
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 
 from lessons.course import CourseError, course_dir
 from lessons.course.catalogue import Lesson, filled_tabs, last_run, named_tabs, words_for
+from lessons.course.screen import as_typed
 from lessons.course.words import say
 
 # 200 pictures a tag instead of 10, so that no logged step is missing. The fast loader would be a process of
@@ -38,7 +38,7 @@ def show_board(chosen: list[Lesson], port: int) -> None:
     typer.echo(say("address", address))
     if len(chosen) == 1 or not subset:
         folder = logs / chosen[0].name if subset else logs
-        typer.echo(say("by hand", f"tensorboard --logdir {shlex.quote(str(folder))}"))
+        typer.echo(say("by hand", as_typed(["tensorboard", "--logdir", str(folder)])))
     wait_for_ctrl_c()
     typer.echo("\n" + say("board ended"))
 

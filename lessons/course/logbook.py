@@ -7,7 +7,6 @@ runs never mix. ``run.json`` in it is the same card for the ``lessons`` command,
 import json
 import platform
 import re
-import shlex
 import sys
 import textwrap
 import time
@@ -28,6 +27,7 @@ from lessons.course import course_dir, course_home
 from lessons.course.catalogue import TABS
 from lessons.course.datasets import CourseData, dataset_line
 from lessons.course.notes import page_path, plain_page
+from lessons.course.screen import as_typed
 from lessons.course.words import say
 
 
@@ -80,7 +80,7 @@ class RunWriter(SummaryWriter):
         data = dataset_line(*splits) if splits else "none of the course's data sets"
         self._card: dict[str, Any] = {
             "lesson": self.lesson,
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": as_typed([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "started": datetime.now().isoformat(timespec="seconds"),
             "seconds": 0.0,
             "status": "running",

@@ -23,3 +23,14 @@ def usable_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise CourseError(f"cannot compute on {name!r} ({reason}): leave out --device") from error
+
+
+def why_not_compiled(device: torch.device) -> str | None:
+    """Why ``torch.compile`` can't work for a device, such as a missing C++ compiler; None when it can."""
+    try:
+        torch.compile(torch.sin)(torch.ones(8, device=device))
+    except (
+        Exception
+    ) as error:  # the compiler below is a program of its own, and anything may be amiss with it
+        return str(error).strip().partition("\n")[0]
+    return None

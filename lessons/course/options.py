@@ -80,7 +80,15 @@ SETTINGS = {
 
 
 def command_line(main: Callable[..., Any]) -> None:
-    """Run a lesson's ``main`` as a command; its parameters are the options. Ends the process."""
+    """Run a lesson's ``main`` as a command; its parameters are the options. Ends the process.
+
+    In a notebook, where there is no command line, it says what to do instead.
+    """
+    if "__file__" not in main.__globals__:
+        print("A notebook has no command line. Import the lesson and call it, with options as arguments:")
+        print("    from lessons.p05_loss_optim import main")
+        print("    main(epochs=3)")
+        return
 
     def run() -> None:
         options = parse_options(main)

@@ -1,6 +1,8 @@
 """What the ``lessons`` command shows on a terminal of 24 lines and 80 columns: tables of one line a row."""
 
 import io
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -20,6 +22,11 @@ def take_any_character() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has another one, which takes everything
         sys.stdout.reconfigure(errors="replace")
+
+
+def as_typed(words: Sequence[str]) -> str:
+    """A command as it is typed into this system's shell, with quotes where it wants them."""
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
 class Column(NamedTuple):

@@ -44,7 +44,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.end_headers()
-        self.wfile.write(body)
+        if kind == "stalls":  # for as long as the other side waits
+            self.wfile.write(body[: len(body) // 2])
+            self.rfile.read(1)
+        else:
+            self.wfile.write(body)
 
     def log_message(self, *arguments):
         pass

@@ -1,5 +1,7 @@
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -178,3 +180,29 @@ def test_equal_files_are_left_alone(tmp_path):
         (fresh / "differs").write_text("new")
     assert (folder / "same").stat().st_ino == before
     assert (folder / "differs").read_text() == "new" and (folder / "only there").exists()
+
+
+ONE_OF_TWO = """
+import sys
+from pathlib import Path
+from lessons.course.fetch import fetch
+fetch([sys.argv[1]], Path(sys.argv[2]), sys.argv[3])
+"""
+
+
+def test_two_downloads_at_once_do_not_mix(server, get, tmp_path):
+    """The second is refused while the first, a process of its own, has half of the file; then all is well."""
+    path = tmp_path / "new" / "file"
+    words = [sys.executable, "-c", ONE_OF_TWO, server.url("stalls"), str(path), MD5]
+    first = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    try:
+        while not (part := Path(f"{path}.part")).exists() or not part.stat().st_size:
+            assert first.poll() is None
+            time.sleep(0.05)
+        with pytest.raises(OSError, match="another download of this file is running"):
+            get("good")
+    finally:
+        first.kill()  # and with it goes its lock
+        first.wait()
+    assert get("good").read_bytes() == CONTENT
+    assert names_in(path.parent) == ["file"]

@@ -13,6 +13,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from filelock import FileLock, Timeout
 from rich.progress import DownloadColumn, TransferSpeedColumn
 from torchvision.datasets.utils import check_integrity
 
@@ -27,9 +28,31 @@ def fetch(urls: Iterable[str], path: Path, md5: str) -> None:
 
     What has arrived is kept in ``<path>.part``; the next url, or the next call, goes on from there.
 
-    Raises OSError with the reason of each url, in one line, when none gives the file.
+    Raises OSError with the reason of each url, in one line, when none gives the file, or when another process
+    is fetching it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path):
+        _fetch_from_first(urls, path, md5)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep all other processes from fetching to this path; OSError when one is doing so already."""
+    lock = FileLock(f"{path}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OSError("another download of this file is running: wait for its end") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no file that is open
+            Path(lock.lock_file).unlink()
+        lock.release()
+
+
+def _fetch_from_first(urls: Iterable[str], path: Path, md5: str) -> None:
     part = Path(f"{path}.part")
     failures = []
     for url in urls:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from lessons.course import CourseError, disk
+from lessons.course import CourseError, datasets, disk
 
 # A lesson under a limit to the size of a file: Linux then refuses to write on, as on a full disk
 LIMITED = """
@@ -47,7 +47,7 @@ def test_course_folder_that_is_a_file(words, lessons_command, tmp_path, monkeypa
     (tmp_path / "file").touch()
     monkeypatch.setenv("LESSONS_HOME", str(tmp_path / "file"))
     assert lessons_command(*words) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "cannot be written (Not a directory): set LESSONS_HOME" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("home", ["file", "file/below"])
@@ -102,3 +102,12 @@ def test_only_refusals_of_threads_are_kept_quiet(monkeypatch):
         fail_in_a_thread(other)
     fail_in_a_thread(refusals[1])  # nobody else says this one
     assert printed == [other, refusals[1]]
+
+
+def test_full_disk_while_downloading(home, monkeypatch):
+    def no_room(urls, path, md5):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(datasets, "fetch", no_room)
+    with pytest.raises(CourseError, match="no room is left for"):
+        datasets.CIFAR10(home / "empty", download=True)

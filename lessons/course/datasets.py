@@ -17,6 +17,7 @@ from torchvision.datasets.utils import calculate_md5, check_integrity, extract_a
 
 from lessons.course import CourseError, course_dir
 from lessons.course.batches import WholeBatches
+from lessons.course.disk import refused
 from lessons.course.fetch import fetch, filled_beside
 from lessons.course.pictures import SIZE, PictureFolder
 from lessons.course.progress import progress_bar
@@ -167,7 +168,8 @@ class CIFAR10(_StoredAsCIFAR10):
             fetch((self.url, *self.mirrors), archive, self.tgz_md5)
         except OSError as error:
             raise CourseError(
-                f"CIFAR-10 could not be downloaded ({error}). Run the same command again, which "
+                refused(error)
+                or f"CIFAR-10 could not be downloaded ({error}). Run the same command again, which "
                 f"goes on from what has arrived (an hour is normal on a slow line), or {self._by_hand()}."
             ) from error
         self._extract()

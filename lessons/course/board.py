@@ -3,9 +3,6 @@
 import contextlib
 import logging
 import os
-import signal
-import sys
-import time
 from collections.abc import Sequence
 
 import typer
@@ -16,6 +13,7 @@ from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 
 from lessons.course import CourseError, course_dir
 from lessons.course.catalogue import Lesson, filled_tabs, last_run, named_tabs, words_for
+from lessons.course.interrupt import wait_for_ctrl_c
 from lessons.course.screen import as_typed
 from lessons.course.words import say
 
@@ -80,15 +78,3 @@ def start_board(logdir: str, port: int = 0, only: Sequence[str] = ()) -> str:
             if attempt:
                 typer.echo(say("port taken", port))
     raise CourseError("TensorBoard could not start on any port of 127.0.0.1")
-
-
-def wait_for_ctrl_c() -> None:
-    """Return after Ctrl-C, or when the process is asked to end."""
-    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
-        signal.signal(ending, signal.default_int_handler)
-    sys.stdout.flush()
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        return

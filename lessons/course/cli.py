@@ -6,6 +6,7 @@ torch, torchvision, tensorboard or numpy before a command needs it.
 
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -98,14 +99,42 @@ def notes(
     """Read a lesson's note in the terminal."""
     from rich.markdown import Markdown
 
+    for path in notes_pages(which, lang):
+        console.print(Markdown(plain_page(path.read_text("utf-8"))))
+
+
+def notes_pages(which: str, lang: str) -> list[Path]:
+    """The pages that ``lessons notes`` and ``lessons read`` are asked for."""
     if lang not in ("", *LANGUAGES):
         raise CourseError(f"there are no notes in {lang!r}: choose {' or '.join(LANGUAGES)}")
     names = [lesson.name for lesson in select_lessons([which], find_lessons())] if which else ["index"]
-    for name in names:
-        path = page_path(name, lang or language())
+    paths = [page_path(name, lang or language()) for name in names]
+    for path in paths:
         if not path.is_file():
-            raise CourseError(f"{name} has no note yet in {NOTES}")
-        console.print(Markdown(plain_page(path.read_text("utf-8"))))
+            raise CourseError(f"{path.stem} has no note yet in {NOTES}")
+    return paths
+
+
+@app.command()
+def read(
+    which: str = typer.Argument("", help="a lesson, as for lessons run; none shows the index"),
+    lang: str = typer.Option("", help="zh or en; else LESSONS_LANG, else the system's language"),
+    to: Annotated[Path | None, typer.Option(help="write the site into this folder, for a web server")] = None,
+    browser: bool = typer.Option(True, help="open the page in the browser"),
+    port: int = typer.Option(8000, min=0, max=65535),
+) -> None:
+    """Read the notes in the browser.
+
+    On this machine alone (127.0.0.1), until Ctrl-C; on another port when the port is taken.
+    """
+    from lessons.course import site
+
+    name = notes_pages(which, lang)[0].stem
+    if to is None:
+        site.read(name, lang or language(), port, browser)
+    else:
+        site.write_site(to)
+        typer.echo(say("site written", to.resolve()))
 
 
 @app.command()

@@ -1,6 +1,8 @@
-"""Ctrl-C between two steps of a training, instead of in the middle of one."""
+"""Ctrl-C: between two steps of a training instead of in the middle of one, and as the end of a server."""
 
 import signal
+import sys
+import time
 from types import FrameType, TracebackType
 
 
@@ -27,3 +29,15 @@ class CtrlC:
         signal.signal(signal.SIGINT, self.usual)
         if self.pressed and error is None:
             raise KeyboardInterrupt
+
+
+def wait_for_ctrl_c() -> None:
+    """Return after Ctrl-C, or when the process is asked to end."""
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(ending, signal.default_int_handler)
+    sys.stdout.flush()
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        return

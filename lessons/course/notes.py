@@ -5,6 +5,7 @@ Like the package's ``__init__``, this must stay cheap to import: the bare ``less
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 NOTES = Path(__file__).resolve().parents[1] / "notes"
@@ -81,8 +82,7 @@ def plain_page(markdown: str) -> str:
 def plain_formulas(markdown: str) -> str:
     """A page whose ``$...$`` and ``$$...$$`` formulas are plain text, for where LaTeX is shown raw."""
 
-    def plain(match: re.Match) -> str:
-        formula = match.group(1) or match.group(2)
+    def plain(formula: str, own_line: bool) -> str:
         formula = re.sub(r"\\(?:text|mathrm)\{([^{}]*)\}", r"\1", formula)
         while r"\frac" in formula:  # innermost first
             formula, changed = re.subn(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1) / (\2)", formula)
@@ -93,10 +93,20 @@ def plain_formulas(markdown: str) -> str:
             formula = re.sub(re.escape(command) + r"(?![a-zA-Z])", symbol, formula)
         return f"`{' '.join(formula.split())}`"
 
-    parts = re.split(r"(^```.*?^```)", markdown, flags=re.MULTILINE | re.DOTALL)  # code keeps its dollars
-    return "".join(
-        part
-        if part.startswith("```")
-        else re.sub(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", plain, part, flags=re.DOTALL)
-        for part in parts
-    )
+    return change_formulas(markdown, plain)
+
+
+def change_formulas(markdown: str, change: Callable[[str, bool], str]) -> str:
+    """A page with each formula changed; ``change`` gets its LaTeX, and whether it has a line of its own."""
+
+    def changed(match: re.Match) -> str:
+        return change(match[1] or match[2], bool(match[1]))
+
+    formula = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", re.DOTALL)
+    return outside_code(markdown, lambda part: formula.sub(changed, part))  # code keeps its dollars
+
+
+def outside_code(markdown: str, change: Callable[[str], str]) -> str:
+    """A page with the pieces between its fenced blocks changed."""
+    parts = re.split(r"(^```.*?^```)", markdown, flags=re.MULTILINE | re.DOTALL)
+    return "".join(part if part.startswith("```") else change(part) for part in parts)

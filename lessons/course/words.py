@@ -53,6 +53,14 @@ WORDS = {  # by LANGUAGES: English, Chinese
     "address": ("TensorBoard: {}   (Ctrl-C ends it)", "TensorBoard：{} （按 Ctrl-C 结束）"),
     "by hand": ("The same by hand: {}", "也可以自己启动：{}"),
     "board ended": ("TensorBoard has ended.", "TensorBoard 已结束。"),
+    # --- the site of the notes
+    "site built": ("Making the site of the notes in {} ...", "正在生成讲义网站：{} ……"),
+    "site written": ("The site: {}", "网站：{}"),
+    "site": ("The notes: {}   (Ctrl-C ends it)", "讲义：{} （按 Ctrl-C 结束）"),
+    "site name": ("Convolutional networks in PyTorch", "用 PyTorch 学卷积神经网络"),
+    "to light": ("Light", "换成浅色"),
+    "to dark": ("Dark", "换成深色"),
+    "to system": ("As the system", "跟随系统"),
 }
 
 

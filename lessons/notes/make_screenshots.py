@@ -1,6 +1,6 @@
 """Takes the screenshots of the notes: ``lessons/notes/screenshots/pNN_name.png``, from the real TensorBoard.
 
-    pip install -e ".[notes]"
+    pip install -e ".[test]"
     lessons run
     python lessons/notes/make_screenshots.py          # all lessons; or name some: p02_conv2d p05_loss_optim
 

@@ -1,0 +1,109 @@
+// What the pages do beyond the theme: the other language at the same place, a script beside the page, and a
+// search for an error message as it was pasted.
+"use strict";
+
+// --- The language switch: the same page, the same section, as far down in it
+
+/** The headings with an id, from the top. */
+function sections() {
+  return [...document.querySelectorAll("article :is(h1, h2, h3)[id]")];
+}
+
+/** From where to where a section reaches on the page, in pixels. */
+function reach(heading) {
+  const all = sections();
+  const next = all[all.indexOf(heading) + 1] || document.querySelector(".md-footer");
+  return [heading, next].map((element) => element.getBoundingClientRect().top + scrollY);
+}
+
+const TOP = 100; // pixels below the window's upper edge, under the header: the line that is being read
+
+function rememberPlace() {
+  const heading = sections().findLast((element) => element.getBoundingClientRect().top <= TOP);
+  if (!heading) return "";
+  const [start, end] = reach(heading);
+  sessionStorage.setItem("desk.place", JSON.stringify([heading.id, (scrollY + TOP - start) / (end - start)]));
+  return "#" + heading.id;
+}
+
+function returnToPlace() {
+  const [id, share] = JSON.parse(sessionStorage.getItem("desk.place") || "[]");
+  sessionStorage.removeItem("desk.place");
+  const heading = id && document.getElementById(id);
+  if (!heading || location.hash !== "#" + id) return;
+  const [start, end] = reach(heading);
+  scrollTo({ top: start + share * (end - start) - TOP, behavior: "instant" });
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const language = link?.pathname.match(/\/(en|zh)\/[^/]*$/)?.[1];
+  if (!language || language === document.documentElement.lang) return;
+  const page = location.pathname.split("/").pop() || "index.html";
+  link.href = `../${language}/${page}${rememberPlace()}`;
+}, true);
+addEventListener("load", returnToPlace);
+
+// --- A script beside the page, where the window is wide enough for both
+
+const beside = document.createElement("aside");
+beside.className = "desk-script";
+beside.innerHTML = '<header><a target="_blank"></a><button aria-label="×">×</button></header><iframe></iframe>';
+document.body.append(beside);
+
+function closeScript() {
+  document.body.classList.remove("desk-open");
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (event.target.closest(".desk-script button")) return closeScript();
+  if (!link || !link.pathname.includes("/scripts/") || link.closest(".desk-script")) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey || innerWidth < 960) return; // as any other link
+  event.preventDefault();
+  beside.querySelector("header a").href = link.href;
+  beside.querySelector("header a").textContent = link.pathname.split("/scripts/")[1].replace(/html$/, "py");
+  beside.querySelector("iframe").src = link.href;
+  document.body.classList.add("desk-open");
+});
+addEventListener("keydown", (event) => event.key === "Escape" && closeScript());
+
+// --- An error message, pasted whole
+
+/** The words of a line, in small letters. */
+function words(line) {
+  return line.toLowerCase().match(/[\p{L}\d_]+/gu) || [];
+}
+
+/**
+ * What to search for instead of a pasted message: the lines of the one section that says most of it. The search
+ * finds sections that have every word, and no page has a learner's own paths and numbers.
+ */
+async function messageOnAPage(pasted) {
+  const answer = await fetch("search.json");
+  const known = new Set(words(pasted));
+  let best = "", most = 0;
+  for (const item of (await answer.json()).items) {
+    const section = new DOMParser().parseFromString(item.text, "text/html");
+    const code = [...section.querySelectorAll("code")].map((element) => element.textContent);
+    const said = [item.title, ...code.flatMap((text) => text.split("\n"))].filter((line) => {
+      const own = words(line);
+      const found = own.filter((word) => known.has(word)).length;
+      return found > 0.7 * own.length && (own.length > 3 || /^\w+(Error|Warning)\b/.test(line));
+    });
+    let nearness = 0;
+    for (const word of new Set(words(said.join(" ")))) nearness += known.has(word) ? 1 : -2;
+    if (nearness > most) [best, most] = [said.join(" "), nearness];
+  }
+  return best;
+}
+
+document.addEventListener("paste", async (event) => {
+  const input = event.composedPath()[0]; // the search has a document of its own in the page
+  const pasted = event.clipboardData.getData("text");
+  if (input.tagName !== "INPUT" || words(pasted).length < 4) return;
+  const message = await messageOnAPage(pasted);
+  if (!message) return;
+  input.value = message;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+});

@@ -2,8 +2,10 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # The settings of whoever runs the tests, before anything is imported that reads them
@@ -17,10 +19,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each: more would be in eac
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import lessons
 from lessons.course import catalogue, cli
+from lessons.course.site import write_site
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -29,6 +33,26 @@ REPO = Path(__file__).resolve().parents[1]
 def session_home(tmp_path_factory) -> Path:
     """One course folder for the whole run, so that Sketch10 is drawn once."""
     return tmp_path_factory.mktemp("course")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The notes as a web site, in a folder whose name has a space and Chinese letters."""
+    folder = tmp_path_factory.mktemp("desk") / "讲义 notes"
+    write_site(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium: at ``$CHROMIUM``, else as a Debian package has it."""
+    program = shutil.which(os.environ.get("CHROMIUM", "chromium"))
+    if program is None:
+        pytest.skip("no Chromium here: install one, or say where it is with CHROMIUM=/path")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(autouse=True)

@@ -2,12 +2,12 @@
 
 import re
 from html import escape
-from itertools import count
 from pathlib import Path
 
 from lessons.course.catalogue import LESSONS_DIR
 from lessons.course.notes import LANGUAGES, NOTES, change_formulas, outside_code
 
+THIN_SPACE = '<mspace width="0.17em"/>'
 MISTAKES = ("What goes wrong here", "常见错误")  # the section, by LANGUAGES
 
 
@@ -15,18 +15,12 @@ def site_page(name: str, lang: str) -> str:
     """A page's Markdown for the site.
 
     Formulas are MathML, each figure comes in light and dark, a block of a script says where it stands, and
-    what goes wrong has a heading for each mistake, so that a search leads there. Both languages' headings
-    have the same ids, so that one place is the same address in both.
+    what goes wrong has a heading for each mistake, so that a search leads there.
     """
     page = mistakes_with_headings((NOTES / lang / f"{name}.md").read_text("utf-8"), lang)
-    other = mistakes_with_headings((NOTES / "en" / f"{name}.md").read_text("utf-8"), "en")
-    page = with_ids(page, ids(headings(other), headings(page)))
     page = re.sub(r"\n\[.*\]\(index\.md\).*\n\Z", "\n", page)  # the site has its own way to the next page
     page = with_source_lines(page, name)
     return change_formulas(outside_code(page, for_the_site), mathml)
-
-
-# --- Headings
 
 
 def mistakes_with_headings(page: str, lang: str) -> str:
@@ -41,37 +35,6 @@ def mistakes_with_headings(page: str, lang: str) -> str:
         return part.replace("</details>\n", "")
 
     return before + heading + outside_code(section, change) + following + after
-
-
-def headings(page: str) -> list[tuple[int, str]]:
-    """Level and words of each heading, in order."""
-    found: list[tuple[int, str]] = []
-
-    def look(part: str) -> str:
-        found.extend((len(marks), words) for marks, words in re.findall(r"^(#+) (.+)$", part, re.MULTILINE))
-        return part
-
-    outside_code(page, look)
-    return found
-
-
-def ids(english: list[tuple[int, str]], own: list[tuple[int, str]]) -> list[str]:
-    """An id for each of a page's own headings: the English words, or a number where the pages differ."""
-    if [level for level, _ in english] != [level for level, _ in own]:
-        return [f"section-{number}" for number in range(len(own))]
-    given: list[str] = []
-    for _, words in english:
-        slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-        given.append(next(name for n in count(1) if (name := slug if n == 1 else f"{slug}-{n}") not in given))
-    return given
-
-
-def with_ids(page: str, given: list[str]) -> str:
-    """The page with these ids at its headings."""
-    rest = iter(given)
-    return outside_code(
-        page, lambda part: re.sub(r"^#+ .+$", lambda m: f"{m[0]} {{#{next(rest)}}}", part, flags=re.MULTILINE)
-    )
 
 
 # --- Blocks of code
@@ -120,6 +83,8 @@ def mathml(formula: str, own_line: bool) -> str:
     from latex2mathml.converter import convert
 
     made = convert(formula, display="block" if own_line else "inline")
+    made = re.sub(r"(<mi>log</mi>)(?!<mo[^>]*>&#x00028;)", rf"\1{THIN_SPACE}", made)  # as LaTeX has it
+    made = re.sub(r"(?<=</m[in]>)<mi>log</mi>", rf"{THIN_SPACE}\g<0>", made)
     # Whatever Markdown would read as its own signs; in a span, as a block would end the paragraph
     made = re.sub(
         r">([^<]+)<", lambda text: f">{re.sub(r'[*_|`~^]', lambda c: f'&#{ord(c[0])};', text[1])}<", made

@@ -37,7 +37,7 @@ def read(page: str, lang: str, port: int, browser: bool) -> None:
             write_site(folder)
         server = open_server(folder, port)
         address = f"http://127.0.0.1:{server.server_port}/{lang}/{page}.html"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        serve(server)
         typer.echo(say("site", address))
         if browser:
             webbrowser.open(address)
@@ -63,11 +63,11 @@ def write_site(folder: Path) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not mark.is_file():
         raise CourseError(f"{folder} holds something else: choose a folder that is empty or not there yet")
     folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text("", "utf-8")  # ours, and no site before all is there
     typer.echo(say("site built", folder))
     with tempfile.TemporaryDirectory() as place:
         site = Path(place, "whole")
         build(Path(place), site)
-        mark.unlink(missing_ok=True)  # until all is there, it is no site
         shutil.copytree(site, folder, dirs_exist_ok=True)
     mark.write_text(made_from, "utf-8")
 
@@ -180,3 +180,8 @@ def open_server(folder: Path, port: int) -> Server:
     except OSError:
         typer.echo(say("port taken", port))
         return Server(("127.0.0.1", 0), handler)
+
+
+def serve(server: Server) -> None:
+    """Answer in the background, until ``server.shutdown()``, which takes a tenth of a second at most."""
+    threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()

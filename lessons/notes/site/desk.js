@@ -2,36 +2,30 @@
 // search for an error message as it was pasted.
 "use strict";
 
-// --- The language switch: the same page, the same section, as far down in it
-
-/** The headings with an id, from the top. */
-function sections() {
-  return [...document.querySelectorAll("article :is(h1, h2, h3)[id]")];
-}
-
-/** From where to where a section reaches on the page, in pixels. */
-function reach(heading) {
-  const all = sections();
-  const next = all[all.indexOf(heading) + 1] || document.querySelector(".md-footer");
-  return [heading, next].map((element) => element.getBoundingClientRect().top + scrollY);
-}
+// --- The language switch: the same page, the section of the same number, as far down in it
 
 const TOP = 100; // pixels below the window's upper edge, under the header: the line that is being read
 
+/** Where each section begins, in pixels from the page's upper edge, and where the last one ends. */
+function edges() {
+  const elements = [...document.querySelectorAll("article :is(h1, h2, h3)"), document.querySelector("footer")];
+  return elements.map((element) => element.getBoundingClientRect().top + scrollY);
+}
+
 function rememberPlace() {
-  const heading = sections().findLast((element) => element.getBoundingClientRect().top <= TOP);
-  if (!heading) return "";
-  const [start, end] = reach(heading);
-  sessionStorage.setItem("desk.place", JSON.stringify([heading.id, (scrollY + TOP - start) / (end - start)]));
-  return "#" + heading.id;
+  const all = edges();
+  const line = scrollY + TOP;
+  const number = all.slice(0, -1).findLastIndex((top) => top <= line);
+  if (number < 0) return;
+  const share = (line - all[number]) / (all[number + 1] - all[number]);
+  sessionStorage.setItem("desk.place", JSON.stringify([number, share]));
 }
 
 function returnToPlace() {
-  const [id, share] = JSON.parse(sessionStorage.getItem("desk.place") || "[]");
+  const [number, share] = JSON.parse(sessionStorage.getItem("desk.place")) || [];
   sessionStorage.removeItem("desk.place");
-  const heading = id && document.getElementById(id);
-  if (!heading || location.hash !== "#" + id) return;
-  const [start, end] = reach(heading);
+  const [start, end] = edges().slice(number, number + 2);
+  if (number === undefined || end === undefined) return;
   scrollTo({ top: start + share * (end - start) - TOP, behavior: "instant" });
 }
 
@@ -39,8 +33,8 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
   const language = link?.pathname.match(/\/(en|zh)\/[^/]*$/)?.[1];
   if (!language || language === document.documentElement.lang) return;
-  const page = location.pathname.split("/").pop() || "index.html";
-  link.href = `../${language}/${page}${rememberPlace()}`;
+  link.href = `../${language}/${location.pathname.split("/").pop() || "index.html"}`;
+  rememberPlace();
 }, true);
 addEventListener("load", returnToPlace);
 

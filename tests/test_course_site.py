@@ -50,6 +50,16 @@ def test_every_link_leads_somewhere(site):
                 assert place in read[target].ids, f"{path.name}: {link}"
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_previous_and_next_lead_through_all_pages(lang, site):
+    names = sorted(path.stem for path in (NOTES / lang).glob("p*.md"))
+    walk = ["index", *names, "glossary"]
+    for before, name, after in zip([None, *walk], walk, [*walk[1:], None], strict=False):
+        page = (site / lang / f"{name}.html").read_text("utf-8")
+        found = dict(re.findall(r'<link rel="(prev|next)" href="(?:\./)?(\w*)', page))
+        assert (found.get("prev"), found.get("next")) == (before, after)
+
+
 def test_both_languages_have_the_same_sections(site):
     """The switch between them counts sections."""
     for path in (site / "en").glob("p*.html"):

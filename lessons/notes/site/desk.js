@@ -69,18 +69,26 @@ function words(line) {
   return line.toLowerCase().match(/[\p{L}\d_]+/gu) || [];
 }
 
+let messages; // what the pages' sections have as titles and code, line by line, once it has been asked for
+
+async function fetchMessages() {
+  const answer = await fetch("search.json");
+  return (await answer.json()).items.map((item) => {
+    const section = new DOMParser().parseFromString(item.text, "text/html");
+    const code = [...section.querySelectorAll("code")].map((element) => element.textContent);
+    return [item.title, ...code.flatMap((text) => text.split("\n"))];
+  });
+}
+
 /**
  * What to search for instead of a pasted message: the lines of the one section that says most of it. The search
  * finds sections that have every word, and no page has a learner's own paths and numbers.
  */
 async function messageOnAPage(pasted) {
-  const answer = await fetch("search.json");
   const known = new Set(words(pasted));
   let best = "", most = 0;
-  for (const item of (await answer.json()).items) {
-    const section = new DOMParser().parseFromString(item.text, "text/html");
-    const code = [...section.querySelectorAll("code")].map((element) => element.textContent);
-    const said = [item.title, ...code.flatMap((text) => text.split("\n"))].filter((line) => {
+  for (const lines of await (messages ??= fetchMessages())) {
+    const said = lines.filter((line) => {
       const own = words(line);
       const found = own.filter((word) => known.has(word)).length;
       return found > 0.7 * own.length && (own.length > 3 || /^\w+(Error|Warning)\b/.test(line));

@@ -3,7 +3,6 @@
 import ast
 import contextlib
 import importlib
-import inspect
 import io
 import re
 import shlex
@@ -21,9 +20,8 @@ import pytest
 import torch
 import torch.distributed.run
 from conftest import REPO
-from torch import nn
+from quick_lessons import make_quick
 
-import lessons
 from lessons.course import cli, notes
 from lessons.course.catalogue import LESSONS_DIR
 from lessons.course.options import command_line, parse_options
@@ -575,34 +573,11 @@ def commands() -> list[str]:
     return list(dict.fromkeys(" ".join(shlex.split(line, comments=True)) for line in lines if line))
 
 
-class SmallVGG(nn.Module):
-    """Where VGG16 would take seconds: the same parts and sizes of answers, hardly any weights."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Flatten()
-        middle = [nn.Identity() for _ in range(5)]
-        self.classifier = nn.Sequential(nn.Linear(3 * 32 * 32, 4096), *middle, nn.Linear(4096, 1000))
-
-    def forward(self, imgs: torch.Tensor) -> torch.Tensor:
-        return self.classifier(self.features(imgs))
-
-
 @pytest.fixture
 def quick(small_pictures, tmp_path, monkeypatch):
     """Each lesson on 300 small pictures, one epoch or two steps unless the command says more."""
     monkeypatch.setenv("LESSONS_HOME", str(tmp_path))
-    for name in NAMES:
-        main = importlib.import_module(f"lessons.{name}").main
-        small = {"dataset": str(small_pictures), "epochs": 1, "steps": 2, "batch_size": 20}
-        defaults = {
-            key: small.get(key, parameter.default)
-            for key, parameter in inspect.signature(main).parameters.items()
-        }
-        monkeypatch.setattr(main, "__defaults__", tuple(defaults.values()))
-    seconds = {"build, load_state_dict": 1.0, "meta, mmap, assign": 0.1}
-    monkeypatch.setattr(lessons.p07_save_load, "save_and_load_vgg16", lambda folder: seconds)
-    monkeypatch.setattr(lessons.p06_pretrained, "build_vgg16", lambda: (SmallVGG(), False))
+    make_quick(monkeypatch, small_pictures)
 
 
 @pytest.mark.parametrize("command", commands())

@@ -23,9 +23,9 @@ WORDS = {  # by LANGUAGES: English, Chinese
     ),
     "then": (
         "then:  lessons board {0:<3}   what the run has logged, in TensorBoard\n"
-        "       lessons notes {0:<3}   its page; lessons --help has more",
+        "       lessons read {0:<4}   its page, in the browser; lessons --help has more",
         "然后：lessons board {0:<3}   在 TensorBoard 里看这次运行的记录\n"
-        "      lessons notes {0:<3}   读这一课的讲义；更多命令见 lessons --help",
+        "      lessons read {0:<4}   在浏览器里读这一课的讲义；更多命令见 lessons --help",
     ),
     "all done": (
         "All lessons have run: lessons board shows what they have logged.",

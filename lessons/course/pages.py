@@ -75,7 +75,8 @@ def for_the_site(part: str) -> str:
     part = re.sub(r"\]\(\.\./\.\./([\w/]+)\.py\)", r"](../scripts/\1.html)", part)
     both = r"![\1](../figures/light/\2){.of-light} ![\1](../figures/dark/\2){.of-dark}"
     part = re.sub(r"!\[([^\]]*)\]\(\.\./figures/([^)]*)\)", both, part)
-    return part.replace("<details>", '<details markdown="1">')
+    part = part.replace("<details>", '<details markdown="1">')
+    return part.replace("<summary>", '<summary markdown="span">')
 
 
 def mathml(formula: str, own_line: bool) -> str:

@@ -45,8 +45,16 @@ beside.className = "desk-script";
 beside.innerHTML = '<header><a target="_blank"></a><button aria-label="×">×</button></header><iframe></iframe>';
 document.body.append(beside);
 
+/** Open or close the column; what is being read stays where it is, although its lines break anew. */
+function showScript(open, reading) {
+  const before = reading.getBoundingClientRect().top;
+  document.body.classList.toggle("desk-open", open);
+  scrollBy({ top: reading.getBoundingClientRect().top - before, behavior: "instant" });
+}
+
 function closeScript() {
-  document.body.classList.remove("desk-open");
+  const blocks = [...document.querySelectorAll("article :is(h1, h2, h3, p, pre, tr, li, summary)")];
+  showScript(false, blocks.find((block) => block.getBoundingClientRect().bottom > TOP) || beside);
 }
 
 document.addEventListener("click", (event) => {
@@ -58,7 +66,7 @@ document.addEventListener("click", (event) => {
   beside.querySelector("header a").href = link.href;
   beside.querySelector("header a").textContent = link.pathname.split("/scripts/")[1].replace(/html$/, "py");
   beside.querySelector("iframe").src = link.href;
-  document.body.classList.add("desk-open");
+  showScript(true, link);
 });
 addEventListener("keydown", (event) => event.key === "Escape" && closeScript());
 

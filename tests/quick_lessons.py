@@ -25,11 +25,11 @@ class SmallVGG(nn.Module):
         return self.classifier(self.features(imgs))
 
 
-def make_quick(monkeypatch: pytest.MonkeyPatch, pictures: Path) -> None:
-    """Give each lesson's ``main`` other defaults: these pictures, one epoch or two steps."""
+def make_quick(monkeypatch: pytest.MonkeyPatch, pictures: Path, **settings: int) -> None:
+    """Give each ``main`` other defaults: these pictures, one epoch or two steps, and these settings."""
     for lesson in find_lessons().values():
         main = importlib.import_module(f"lessons.{lesson.name}").main
-        small = {"dataset": str(pictures), "epochs": 1, "steps": 2, "batch_size": 20}
+        small = {"dataset": str(pictures), "epochs": 1, "steps": 2, "batch_size": 20, **settings}
         defaults = {
             key: small.get(key, parameter.default)
             for key, parameter in inspect.signature(main).parameters.items()

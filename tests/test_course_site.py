@@ -187,12 +187,9 @@ def test_a_release_that_cannot_build(monkeypatch, tmp_path):
         desk.build(tmp_path / "work", tmp_path / "made")
 
 
-def test_the_build_takes_five_seconds_at_most(tmp_path):
-    """Of computing, its two processes together: other tests may run beside it."""
-    before = os.times()
-    desk.build(tmp_path, tmp_path / "made")
-    after = os.times()
-    assert sum(after[:4]) - sum(before[:4]) <= 5
+def test_the_build_takes_five_seconds_at_most(built):
+    """Of computing: other tests may run beside it."""
+    assert built[1] <= 5
 
 
 # --- The command
@@ -319,3 +316,5 @@ def test_into_a_folder_for_a_web_server(lang, small, lessons_command, monkeypatc
     assert lessons_command("read", "--to", str(small.folder)) == 0
     assert (small.folder / "index.html").is_file()
     assert str(small.folder) in capsys.readouterr().out
+    assert lessons_command("read", "--to", str(small.folder / "index.html")) == 2
+    assert "the site cannot be written to" in capsys.readouterr().err

@@ -132,9 +132,12 @@ def read(
     name = notes_pages(which, lang)[0].stem
     if to is None:
         site.read(name, lang or language(), port, browser)
-    else:
+        return
+    try:
         site.write_site(to)
-        typer.echo(say("site written", to.resolve()))
+    except OSError as error:
+        raise CourseError(f"the site cannot be written to {to}: {error.strerror}") from error
+    typer.echo(say("site written", to.resolve()))
 
 
 @app.command()

@@ -21,7 +21,7 @@ def logs(tmp_path_factory, small_pictures) -> Path:
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESSONS_HOME", str(home))
-        make_quick(patch, small_pictures, processes=1)
+        make_quick(patch, small_pictures)
         patch.setattr(lessons.p12_classify, "export", lambda *_: {})  # takes seconds, and logs nothing
         assert run_lessons(list(find_lessons().values()), []) == 0
     return home / "logs"

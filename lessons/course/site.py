@@ -82,7 +82,9 @@ def digest() -> str:
             "lessons notes shows the same pages in the terminal"
         ) from error
     sha = hashlib.sha256(" ".join(versions).encode())
-    for path in sorted([*LESSONS_DIR.rglob("*.py"), *filter(Path.is_file, NOTES.rglob("*.*"))]):
+    scripts = [path for pattern in ("*.py", "course/*.py") for path in LESSONS_DIR.glob(pattern)]
+    noted = [path for path in NOTES.rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
+    for path in sorted(scripts + noted):
         sha.update(path.relative_to(LESSONS_DIR).as_posix().encode() + b"\0" + path.read_bytes())
     return sha.hexdigest()
 

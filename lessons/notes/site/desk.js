@@ -42,7 +42,7 @@ addEventListener("load", returnToPlace);
 
 const beside = document.createElement("aside");
 beside.className = "desk-script";
-beside.innerHTML = '<header><a target="_blank"></a><button aria-label="×">×</button></header><iframe></iframe>';
+beside.innerHTML = '<header><a target="_blank"></a><button aria-label="×">×</button></header><iframe title="script"></iframe>';
 document.body.append(beside);
 
 /** Open or close the column; what is being read stays where it is, although its lines break anew. */

@@ -16,6 +16,7 @@ from lessons.course.catalogue import find_lessons, last_run, select_lessons
 from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page
 from lessons.course.options import exit_code
 from lessons.course.runner import how_it_ended, run_lessons
+from lessons.course.script import run_script
 from lessons.course.screen import NUMBER, Column, console, show_table
 from lessons.course.words import say
 
@@ -71,6 +72,25 @@ def run(ctx: typer.Context) -> int:
         typer.echo(ctx.get_help())
         return 0
     return run_lessons(select_lessons(words, find_lessons()), options)
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "allow_interspersed_args": False,
+        "ignore_unknown_options": True,
+    }
+)
+def why(
+    ctx: typer.Context,
+    script: Path = typer.Argument(help="a script of your own; what follows it is the script's"),  # noqa: B008
+    traceback: bool = typer.Option(False, "--traceback", help="show Python's traceback too"),
+) -> int:
+    """Run a script; explain a shape that does not fit.
+
+    lessons why my_script.py [its arguments]: which layer, how the shapes came about, what to change.
+    """
+    return run_script(script, ctx.args, traceback)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from lessons.course.catalogue import Lesson, filled_tabs, last_run, words_for
 from lessons.course.memory import keep_freed_memory
 from lessons.course.options import INTERRUPTED, UsageError, complain, parse_options
 from lessons.course.screen import NUMBER, Column, console, show_table
+from lessons.course.script import show_explanation
 from lessons.course.words import say
 
 
@@ -65,7 +67,9 @@ def run_one(lesson: Lesson, options: list[str], lessons_chosen: int) -> str:
     except (Exception, SystemExit) as error:
         if complain(error):
             return "wrong input"
-        traceback.print_exc()  # the learner's own change: the usual traceback, then go on
+        again = f"lessons why --traceback {os.path.relpath(lesson.path)}"  # the learner's own change
+        if not (isinstance(error, Exception) and show_explanation(error, again)):
+            traceback.print_exc()
         return "failed"
     return "ok"
 

@@ -44,6 +44,7 @@ WORDS = {  # by LANGUAGES: English, Chinese
         "One lesson alone, at the tab to begin with: lessons board {}",
         "单看一课，直接打开该看的标签页：lessons board {}",
     ),
+    "whole traceback": ("(Python's traceback: {})", "（Python 的 traceback：{}）"),
     # --- the board
     "no runs": (
         "There are no runs yet: lessons run {}, in another terminal, makes one.",

@@ -1,0 +1,188 @@
+"""What does not fit, worked out in the learner's numbers and back to where the numbers come from."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from lessons.course.shapes.changes import Convert, Insert, Scene
+from lessons.course.shapes.layers import (
+    CONVOLUTIONS,
+    NORMS,
+    POOLINGS,
+    before_flattening,
+    maker,
+    takes,
+    way_back,
+)
+from lessons.course.shapes.search import Remedy
+from lessons.course.shapes.trial import Outcome, Step
+from lessons.course.shapes.words import say
+
+
+def by_whom(outcome: Outcome, step: Step, which: int = 0) -> str:
+    """`` from conv1``: the layer that decided the shape, or the input."""
+    by = maker(outcome, step, which)
+    if by is not None:
+        return say("by", by.path or by.name)
+    sources = [step.sources[which] if which < len(step.sources) else -2]
+    sources += [source for before in way_back(outcome, step, which) for source in before.sources[:1]]
+    return say("by input") if sources[-1] == -1 else ""
+
+
+def of_a_layer(outcome: Outcome, scene: Scene, remedies: list[Remedy]) -> Iterator[str]:
+    """Sentences on a layer that refused its input."""
+    step = outcome.fault
+    if step is None or step.module is None or not step.inputs:
+        return
+    layer, given, shape = step.module, step.inputs[0], step.takes[0]
+    label = step.path or scene.name
+    weight = next((p for p in layer.parameters() if p.is_floating_point()), None)
+    if isinstance(layer, nn.Embedding) and given.is_floating_point():
+        yield say("indices", given.dtype)
+        return
+    if weight is not None and given.device != weight.device:
+        yield say("device", given=given.device, layer=label, wanted=weight.device)
+        return
+    if weight is not None and given.dtype != weight.dtype and not isinstance(layer, nn.Embedding):
+        yield say("dtype", given=given.dtype, layer=label, wanted=weight.dtype)
+        return
+    yield from _input_form(outcome)
+    lost = _batch_eaten(outcome, step)
+    if lost is not None:
+        yield say("batch eaten", path=_name(lost), shape=lost.gives[0], before=lost.takes[0])
+    if isinstance(layer, NORMS) and "more than 1 value" in str(outcome.error):
+        yield say("one value", shape=shape)
+        return
+    if isinstance(layer, CONVOLUTIONS | POOLINGS) and _too_small(outcome):
+        kernel = layer.kernel_size if isinstance(layer.kernel_size, tuple) else (layer.kernel_size,) * 2
+        yield say("kernel", kernel=_times(kernel), sides=_times(shape[-len(kernel) :]))
+        return
+    wants = takes(layer)
+    if wants is None or not -len(shape) <= wants[2] < len(shape):
+        yield say("shapes", ", ".join(map(str, step.takes)))
+        return
+    _, number, dimension = wants
+    yield from _numbers(outcome, step, label, number, shape[dimension], remedies)
+
+
+def _numbers(
+    outcome: Outcome, step: Step, label: str, number: int, arrive: int, remedies: list[Remedy]
+) -> Iterator[str]:
+    """The layer was built for one number of channels or numbers, and another arrives."""
+    shape, by = step.takes[0], by_whom(outcome, step)
+    if arrive == number:
+        yield say("shapes", ", ".join(map(str, step.takes)))
+    elif isinstance(step.module, nn.Linear):
+        flattened = before_flattening(outcome, step)
+        if len(shape) > 2:
+            flat = math.prod(shape[1:])
+            product = _times(shape[1:])
+            yield say("no flatten", shape=shape, arrive=arrive, product=product, flat=flat)
+        if flattened and len(flattened) == 4 and math.prod(flattened[1:]) == arrive:
+            _, channels, height, width = flattened
+            side = math.isqrt(number // channels)
+            fits = side * side * channels == number
+            yield say(
+                "flat",
+                channels=channels,
+                height=height,
+                width=width,
+                arrive=arrive,
+                layer=label,
+                number=number,
+                product=say("product", channels, side, side) if fits else "",
+            )
+            yield from _what_would_fit(outcome, remedies)
+        else:
+            yield say("numbers", arrive=arrive, by=by, layer=label, number=number)
+    elif isinstance(step.module, CONVOLUTIONS | NORMS | nn.GroupNorm) or "Transpose" in step.name:
+        yield say("channels", arrive=arrive, by=by, layer=label, number=number)
+    else:
+        yield say("heads", arrive=arrive, by=by, layer=label, number=number)
+
+
+def _what_would_fit(outcome: Outcome, remedies: list[Remedy]) -> Iterator[str]:
+    """Which other pictures, or which layer more, the trials have found to fit."""
+    for remedy in remedies:
+        change = remedy.changes[0]
+        if len(remedy.changes) > 1:
+            continue
+        if isinstance(change, Convert) and "interpolate" in change.how:
+            fits = _times(remedy.outcome.inputs[0].shape[2:])
+            yield say("size fits", fits=fits, size=_times(outcome.inputs[0].shape[2:]))
+        if isinstance(change, Insert) and "Pool" in change.call:
+            yield say("pooling fits")
+
+
+def _input_form(outcome: Outcome) -> Iterator[str]:
+    """Channels last, or no batch."""
+    first = next((step for step in outcome.steps if takes(step.module)), None)
+    if first is None or not outcome.inputs or not isinstance(first.module, nn.Conv2d):
+        return
+    shape, number = tuple(outcome.inputs[0].shape), first.module.in_channels
+    if len(shape) in (3, 4) and shape[-1] == number != shape[-3]:
+        yield say("channels last", shape)
+    if len(shape) == 3:
+        yield say("no batch", shape)
+
+
+def _batch_eaten(outcome: Outcome, step: Step) -> Step | None:
+    """The flatten or view on the way that changed the first dimension."""
+    if not outcome.inputs or outcome.inputs[0].ndim < 2:
+        return None
+    batch = outcome.inputs[0].shape[0]
+    for before in way_back(outcome, step):
+        is_view = before.name in ("flatten", "view", "reshape", "Flatten", "ravel")
+        if is_view and before.takes[0][:1] == (batch,) and before.gives[0][:1] != (batch,):
+            return before
+    return None
+
+
+def _too_small(outcome: Outcome) -> bool:
+    return "ernel size can't" in str(outcome.error) or "too small" in str(outcome.error)
+
+
+def of_an_operation(outcome: Outcome) -> Iterator[str]:
+    """Sentences on a line of ``forward`` whose operands do not go together."""
+    step = outcome.fault
+    if step is None or step.module is not None or not step.inputs:
+        return
+    shapes = step.takes
+    if step.name in ("view", "reshape") and "not compatible" in str(outcome.error):
+        yield say("not contiguous")
+    elif step.name in ("view", "reshape", "flatten") and shapes[0]:
+        wanted = str(outcome.error).partition("'")[2].partition("'")[0] or step.name
+        rows, row = shapes[0][0], math.prod(shapes[0][1:])
+        yield say("view", shape=shapes[0], count=rows * row, rows=rows, row=row, wanted=wanted)
+    elif step.name in ("cat", "concat", "concatenate", "stack"):
+        parts = [f"{shape}{by_whom(outcome, step, which)}" for which, shape in enumerate(shapes)]
+        yield say("joined", ", ".join(parts))
+    elif len(shapes) == 2:
+        one, other = shapes
+        named = {"one": one, "other": other}
+        named |= {"by_one": by_whom(outcome, step, 0), "by_other": by_whom(outcome, step, 1)}
+        at = next((i for i in range(1, min(len(one), len(other)) + 1) if one[-i] != other[-i]), None)
+        if len(one) == len(other) and at is not None:
+            yield say("sides", **named, dimension=len(one) - at, a=one[-at], b=other[-at])
+        else:
+            yield say("side count", **named)
+    else:
+        yield say("shapes", ", ".join(map(str, shapes)))
+
+
+def largest_index(module: nn.Module, given: Tensor) -> str | None:
+    """A sentence on indices that an Embedding has no rows for."""
+    if not isinstance(module, nn.Embedding) or given.is_floating_point() or given.is_meta or not given.numel():
+        return None
+    rows = module.num_embeddings
+    return say("index range", largest=int(given.max()), smallest=int(given.min()), rows=rows, last=rows - 1)
+
+
+def _name(step: Step) -> str:
+    return step.path or step.name
+
+
+def _times(sides: tuple[int, ...] | torch.Size) -> str:
+    return " x ".join(map(str, sides))

@@ -1,0 +1,167 @@
+"""Which changes may help when a loss refuses its scores and targets; where they came from, when that is it."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lessons.course.shapes.changes import Change, Convert, Mode, Rebuild, Scene, Swap, changed_call
+from lessons.course.shapes.failure import Call
+from lessons.course.shapes.layers import batch_lost, gives, maker
+from lessons.course.shapes.source import expression_at, name_of, original, parse
+from lessons.course.shapes.trial import Outcome, Step
+
+BY_CLASS = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")  # losses whose targets are classes
+# Methods and functions that may be called once more to see what a network was called with
+HARMLESS = {"to", "float", "double", "long", "cuda", "cpu", "unsqueeze", "squeeze", "view", "reshape", "flatten"}
+HARMLESS |= {"permute", "transpose", "detach", "rand", "randn", "zeros", "ones", "size", "movedim"}
+
+
+class FunctionalLoss(nn.Module):
+    """A loss of ``torch.nn.functional`` as a module, so that both kinds are tried alike."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        return getattr(nn.functional, self.function)(*args, **kwargs)
+
+
+def loss_name(module: nn.Module) -> str:
+    return module.function if isinstance(module, FunctionalLoss) else type(module).__name__
+
+
+def both_sides(scene: Scene) -> tuple[Tensor, Tensor] | None:
+    """(scores, targets) of a loss's call; None when it was not called with two tensors."""
+    scores = scene.args[0] if scene.args else scene.kwargs.get("input")
+    targets = scene.args[1] if len(scene.args) > 1 else scene.kwargs.get("target")
+    if isinstance(scores, Tensor) and isinstance(targets, Tensor):
+        return scores, targets
+    return None
+
+
+def changes_for_loss(scene: Scene, args: list[Any], kwargs: dict[str, Any]) -> Iterator[Change]:
+    """Conversions of the two sides; the likeliest first is the smallest cost, as everywhere."""
+    first: int | str = 0 if args else "input"
+    second: int | str = 1 if len(args) > 1 else "target"
+    scores = args[0] if args else kwargs.get("input")
+    targets = args[1] if len(args) > 1 else kwargs.get("target")
+    if not isinstance(scores, Tensor) or not isinstance(targets, Tensor):
+        return
+    if scores.device != targets.device:
+        yield Convert(0.4, "", second, "{}.to(%r)" % str(scores.device))
+    if not scores.is_floating_point() or (targets.ndim > scores.ndim and targets.is_floating_point()):
+        if targets.is_floating_point():
+            yield Swap(0.2)
+    if loss_name(scene.model) in BY_CLASS:
+        yield from _of_classes(scores, targets, first, second)
+    else:
+        yield from _of_values(scores, targets, first, second)
+
+
+def _of_classes(scores: Tensor, targets: Tensor, first: int | str, second: int | str) -> Iterator[Change]:
+    classes = scores.shape[1] if scores.ndim > 1 else scores.shape[0] if scores.ndim else 0
+    if targets.shape == scores.shape and scores.ndim > 1:
+        yield Convert(0.4, "", second, "{}.argmax(1)")
+        if not targets.is_floating_point():
+            yield Convert(0.6, "", second, "{}.float()")
+    elif targets.ndim == 2 and targets.shape[1] == 1:
+        yield Convert(0.4, "", second, "{}.squeeze(1)")
+    elif targets.ndim == 2 and targets.shape[0] == scores.shape[0] and scores.ndim == 2:
+        yield Convert(0.6, "", second, "{}.argmax(1)")
+    if targets.dtype not in (torch.int64, torch.uint8) and targets.shape != scores.shape:
+        yield Convert(0.4, "", second, "{}.long()")
+    if scores.ndim == 4 and scores.shape[2:] == (1, 1):
+        yield Convert(0.5, "", first, "{}.flatten(1)")
+    if scores.ndim == 3 and targets.ndim == 2 and scores.shape[:2] == targets.shape:
+        yield Convert(0.5, "", first, "{}.transpose(1, 2)")
+    if scores.ndim == 1 and targets.ndim == 1 and len(targets) == 1:
+        yield Convert(0.5, "", first, "{}.unsqueeze(0)")
+    if not targets.is_floating_point() and targets.numel() and targets.ndim == 1:
+        if targets.min() == 1 and targets.max() == classes:
+            yield Convert(0.4, "", second, "{} - 1")
+
+
+def _of_values(scores: Tensor, targets: Tensor, first: int | str, second: int | str) -> Iterator[Change]:
+    if not targets.is_floating_point():
+        yield Convert(0.5, "", second, "{}.float()")
+    elif targets.dtype != scores.dtype and scores.is_floating_point():
+        yield Convert(0.5, "", second, "{}.to(%s)" % scores.dtype)
+    if scores.ndim == targets.ndim + 1 and scores.shape[-1] == 1:
+        yield Convert(0.4, "", first, "{}.squeeze(%d)" % (scores.ndim - 1))
+        yield Convert(0.6, "", second, "{}.unsqueeze(%d)" % targets.ndim)
+    if targets.ndim == scores.ndim + 1 and targets.shape[-1] == 1:
+        yield Convert(0.4, "", second, "{}.squeeze(%d)" % (targets.ndim - 1))
+    if targets.ndim == 1 and scores.ndim == 2 and scores.shape[1] > 1 and scores.shape[0] == len(targets):
+        width = scores.shape[1]
+        yield Convert(0.9, "", second, "nn.functional.one_hot({}, %d).float()" % width)
+    if targets.numel() == scores.numel() and targets.shape != scores.shape:
+        yield Convert(0.8, "", second, "{}.view(%s)" % ", ".join(map(str, scores.shape)))
+
+
+def network_behind(scene: Scene) -> Call | None:
+    """The call of the network that made a loss's scores, from the lines before; None when they do not say."""
+    if scene.site is None:
+        return None
+    text = original(scene.site.file)
+    node = expression_at(scene.site, text)
+    if not isinstance(node, ast.Call) or not node.args:
+        return None
+    value: ast.expr = node.args[0]
+    if isinstance(value, ast.Name):
+        lines = [
+            one
+            for one in ast.walk(parse(text))
+            if isinstance(one, ast.Assign)
+            and one.lineno < node.lineno
+            and one.lineno >= scene.site.code.co_firstlineno
+            and isinstance(one.targets[0], ast.Name)
+            and one.targets[0].id == value.id
+        ]
+        if not lines:
+            return None
+        value = max(lines, key=lambda one: one.lineno).value
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in HARMLESS:
+        value = value.func.value
+    if not isinstance(value, ast.Call) or value.keywords:
+        return None
+    model = _again(value.func, scene.names)
+    args = [_again(arg, scene.names) for arg in value.args]
+    if not isinstance(model, nn.Module) or not args or not all(isinstance(arg, Tensor) for arg in args):
+        return None
+    return Call(model, tuple(args), {}, changed_call(scene.site, value), [])
+
+
+def _again(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """The value of an expression that is harmless to evaluate once more; None for another one."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Call) and name_of(inner.func) not in HARMLESS:
+            return None
+        if isinstance(inner, ast.NamedExpr | ast.Await | ast.Yield | ast.Lambda):
+            return None
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            return eval(compile(ast.Expression(node), "", "eval"), dict(names))
+    except Exception:
+        return None
+
+
+def changes_before_loss(outcome: Outcome, scene: Scene) -> Iterator[Change]:
+    """What may help in the network, when it gives scores that no target fits."""
+    result = outcome.result[0]
+    end = Step("", "loss", None, [result], [_maker_of(outcome, result)], None)
+    yield from batch_lost(outcome, end)
+    by = maker(outcome, end)
+    if by is not None and scene.classes and result.ndim > 1 and scene.classes > result.shape[1]:
+        name, _ = gives(by.module)  # type: ignore[misc]
+        yield Rebuild(1.0, by.path, {name: scene.classes})
+
+
+def _maker_of(outcome: Outcome, result: Tensor) -> int:
+    for index in range(len(outcome.steps) - 1, -1, -1):
+        if any(one is result for one in outcome.steps[index].outputs):
+            return index
+    return -2

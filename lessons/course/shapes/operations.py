@@ -1,0 +1,133 @@
+"""Which changes may help when a line of ``forward`` itself does not fit: a view, a cat, a sum."""
+
+import ast
+import math
+from collections.abc import Iterator
+
+from torch import nn
+
+from lessons.course.shapes.changes import Change, Rebuild, Rewrite
+from lessons.course.shapes.layers import (
+    CONVOLUTIONS,
+    POOLINGS,
+    batch_lost,
+    gives,
+    keep_batch,
+    maker,
+    way_back,
+)
+from lessons.course.shapes.source import expression_at, name_of
+from lessons.course.shapes.trial import Outcome, Step
+
+SUMS = ("add", "iadd", "sub", "isub", "mul", "imul", "radd", "truediv", "rsub", "rmul", "cat", "concat", "stack")
+
+
+def changes_for_operation(outcome: Outcome) -> Iterator[Change]:
+    """What may help the function that refused its operands, in no order."""
+    step = outcome.fault
+    if step is None or step.module is not None or not step.inputs:
+        return
+    yield from batch_lost(outcome, step)
+    if step.name in ("view", "reshape", "flatten"):
+        yield from keep_batch(step, outcome.texts, 0.8)
+        yield from _other_size(outcome, step)
+    if step.name in ("view", "flatten") and "not compatible" in str(outcome.error):
+        yield from _other_name(outcome, step, "reshape")
+    if step.name in ("cat", "concat", "concatenate"):
+        yield from _other_dimension(outcome, step)
+    if step.name in SUMS and len(step.inputs) > 1:
+        yield from _sides(outcome, step)
+
+
+def _call(outcome: Outcome, step: Step) -> tuple[ast.expr | None, str]:
+    if step.site is None:
+        return None, ""
+    source = outcome.texts[step.site.file]  # type: ignore[index]
+    return expression_at(step.site, source), source
+
+
+def _other_size(outcome: Outcome, step: Step) -> Iterator[Change]:
+    """``x.view(-1, 1024)`` with the number that a picture really has by now."""
+    node, _ = _call(outcome, step)
+    if not isinstance(node, ast.Call) or len(step.takes[0]) < 2:
+        return
+    row = math.prod(step.takes[0][1:])
+    for argument in node.args:
+        if isinstance(argument, ast.Constant | ast.BinOp) and not isinstance(argument, ast.UnaryOp):
+            yield Rewrite(0.9, "", step.site, argument, str(row))
+    if isinstance(node.func, ast.Attribute) and len(node.args) == 2:
+        shape = step.takes[0]
+        if len(shape) > 2:
+            yield Rewrite(1.4, "", step.site, node.args[0], str(shape[0]))
+
+
+def _other_name(outcome: Outcome, step: Step, name: str) -> Iterator[Change]:
+    node, source = _call(outcome, step)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        owner = ast.get_source_segment(source, node.func.value)
+        yield Rewrite(0.5, "", step.site, node.func, f"{owner}.{name}")
+
+
+def _other_dimension(outcome: Outcome, step: Step) -> Iterator[Change]:
+    """The dimension in which the tensors may be joined: all others are the same."""
+    node, source = _call(outcome, step)
+    shapes = step.takes
+    if not isinstance(node, ast.Call) or len({len(shape) for shape in shapes}) > 1:
+        return
+    for dimension in range(len(shapes[0])):
+        rest = {shape[:dimension] + shape[dimension + 1 :] for shape in shapes}
+        if len(rest) > 1:
+            continue
+        where = [keyword.value for keyword in node.keywords if keyword.arg in ("dim", "axis")] or node.args[1:2]
+        if where:
+            yield Rewrite(0.6, "", step.site, where[0], str(dimension))
+        else:
+            joined = ast.get_source_segment(source, node.args[0])
+            yield Rewrite(0.6, "", step.site, node.args[0], f"{joined}, dim={dimension}")
+
+
+def _sides(outcome: Outcome, step: Step) -> Iterator[Change]:
+    """Two sides of a sum or a cat that differ: either may be made like the other."""
+    for which in (0, 1):
+        mine, other = step.takes[which], step.takes[1 - which]
+        if len(mine) != len(other):
+            continue
+        channel = 1 if len(mine) > 1 else 0
+        by = maker(outcome, step, which)
+        if mine[channel] != other[channel] and by is not None and step.name not in ("cat", "concat"):
+            name, makes = gives(by.module)  # type: ignore[misc]
+            if makes == mine[channel]:
+                yield Rebuild(1.0 + 0.1 * which, by.path, {name: other[channel]})
+        if mine[2:] == other[2:] or len(mine) < 3:
+            continue
+        for before in way_back(outcome, step, which):
+            layer = before.module
+            if before.takes and before.takes[0][2:] == other[2:] and isinstance(layer, CONVOLUTIONS | POOLINGS):
+                yield from _same_size(before, layer, mine, other)
+                break
+            if isinstance(layer, CONVOLUTIONS | POOLINGS):
+                yield from _same_size(before, layer, mine, other)
+
+
+def _same_size(
+    step: Step, layer: nn.Module, mine: tuple[int, ...], other: tuple[int, ...]
+) -> Iterator[Change]:
+    """A convolution or pooling that keeps the height and width, or strides as the other side does."""
+    kernel = layer.kernel_size if isinstance(layer.kernel_size, tuple) else (layer.kernel_size,)
+    stride = layer.stride if isinstance(layer.stride, tuple) else (layer.stride,)
+    size = max(kernel)  # type: ignore[type-var]
+    ratio = mine[-1] / max(other[-1], 1)
+    if isinstance(layer, CONVOLUTIONS):
+        if size % 2:
+            yield Rebuild(1.0, step.path, {"padding": size // 2})
+        if ratio < 0.75 and max(stride) > 1:  # type: ignore[type-var]
+            yield Rebuild(1.05, step.path, {"stride": 1})
+            yield Rebuild(1.1, step.path, {"stride": 1, "padding": size // 2})
+        if ratio > 1.5:
+            yield Rebuild(1.05, step.path, {"stride": 2})
+            yield Rebuild(1.1, step.path, {"stride": 2, "padding": size // 2})
+        for padding in range(3):
+            if padding != size // 2:
+                yield Rebuild(1.3, step.path, {"padding": padding})
+    elif ratio < 0.75:
+        yield Rebuild(1.4, step.path, {"kernel_size": 3, "stride": 1, "padding": 1})

@@ -20,6 +20,7 @@ from lessons.course.shapes.source import (
     built_at,
     expression_at,
     original,
+    parameters_of,
     parse,
     statement_at,
 )
@@ -39,8 +40,8 @@ class Scene:
     patience: Patience = field(default_factory=Patience)
     codes: dict[tuple[str, str, int], CodeType] = field(default_factory=dict)  # functions, before any change
     kind: str = "forward"  # as a Failure has it
-    rows: int = 0  # how many rows the network must give, when a loss says so
-    classes: int = 0  # and how many scores in each
+    loss: tuple[nn.Module, torch.Tensor] | None = None  # what takes the network's scores next, and the targets
+    classes: int = 0  # how many the targets need
 
 
 @dataclass
@@ -316,10 +317,11 @@ def attempt(scene: Scene, changes: list[Change]) -> tuple[Outcome, Trial]:
         Exception: when something cannot be copied, or a change cannot be made.
     """
     if scene.kind == "loss":  # small, and what its numbers are matters
-        args, kwargs = ([*scene.args], {**scene.kwargs})
+        args, kwargs, loss = [*scene.args], {**scene.kwargs}, None
         model, mode = scene.model, contextlib.nullcontext()
     else:
-        (model, args, kwargs), mode = without_numbers(scene.model, list(scene.args), scene.kwargs)
+        copies, mode = without_numbers(scene.model, list(scene.args), scene.kwargs, scene.loss)
+        model, args, kwargs, loss = copies
     trial = Trial(scene, model, args, kwargs, Texts())
     with mode, torch.no_grad():
         for change in changes:
@@ -327,10 +329,11 @@ def attempt(scene: Scene, changes: list[Change]) -> tuple[Outcome, Trial]:
     with patched(trial):
         outcome = run(trial.model, tuple(trial.args), trial.kwargs, mode, scene.kind)
     outcome.texts = trial.texts.copy()
-    if outcome.ran and scene.rows and outcome.result:
-        shape = outcome.result[0].shape
-        if not shape or shape[0] != scene.rows or (scene.classes and shape[-1] < scene.classes):
-            outcome.error = ValueError("the loss refuses these scores")
+    if loss is not None and outcome.result:
+        scores, targets = outcome.result[0], loss[1]
+        outcome.loss_error = run(loss[0], (scores, targets), {}, mode, "loss").error
+        if scene.classes and scores.ndim > 1 and scores.shape[1] < scene.classes:
+            outcome.loss_error = IndexError("there are fewer scores than classes")
     _type_call(trial)
     return outcome, trial
 
@@ -421,12 +424,12 @@ def _names_in(scene: Scene, file: str) -> Mapping[str, Any]:
 def settings_of(layer: nn.Module) -> dict[str, Any]:
     """With which arguments a layer was made, as far as it remembers them."""
     found = {}
-    for name in inspect.signature(type(layer).__init__).parameters:  # type: ignore[misc]
+    for name in parameters_of(type(layer)):
         if name == "bias":
             found[name] = bool(getattr(layer, "bias", None) is not None or getattr(layer, "in_proj_bias", None) is not None)
             if isinstance(layer, nn.RNNBase):
                 found[name] = bool(layer.bias)
-        elif name not in ("self", "device", "dtype") and hasattr(layer, name):
+        elif name not in ("device", "dtype") and hasattr(layer, name):
             found[name] = getattr(layer, name)
     return found
 
@@ -457,7 +460,7 @@ def expression(layer: nn.Module, names: Mapping[str, Any]) -> str:
     prefix = "" if names.get(cls.__name__) is cls else "nn." if names.get("nn") is nn else "torch.nn."
     parts = []
     has = settings_of(layer)
-    for name, parameter in inspect.signature(cls.__init__).parameters.items():  # type: ignore[misc]
+    for name, parameter in parameters_of(cls).items():
         if name not in has:
             continue
         if parameter.default is inspect.Parameter.empty:

@@ -134,8 +134,7 @@ def _batch_eaten(outcome: Outcome, step: Step) -> Step | None:
         return None
     batch = outcome.inputs[0].shape[0]
     for before in way_back(outcome, step):
-        is_view = before.name in ("flatten", "view", "reshape", "Flatten", "ravel")
-        if is_view and before.takes[0][:1] == (batch,) and before.gives[0][:1] != (batch,):
+        if before.takes and before.gives and before.takes[0][:1] == (batch,) and before.gives[0][:1] != (batch,):
             return before
     return None
 

@@ -10,7 +10,14 @@ from lessons.course.shapes.changes import Scene, Trial, attempt
 from lessons.course.shapes.diagnosis import largest_index, of_a_layer, of_an_operation
 from lessons.course.shapes.diagnosis_calls import of_a_loss, of_weights
 from lessons.course.shapes.failure import Call, Failure
-from lessons.course.shapes.losses import FunctionalLoss, both_sides, network_behind
+from lessons.course.shapes.losses import (
+    BY_CLASS,
+    FunctionalLoss,
+    both_sides,
+    loss_after,
+    loss_name,
+    network_behind,
+)
 from lessons.course.shapes.report import (
     call_name,
     headline,
@@ -44,6 +51,8 @@ class Explanation:
         self.remedies: list[Remedy] = self._remedies(trial)
 
     def _again(self) -> tuple[Outcome, Trial | None]:
+        if self.failure.kind == "forward":
+            self.scene.loss = loss_after(self.scene)
         try:
             return attempt(self.scene, [])
         except Exception as error:  # something that cannot be copied
@@ -64,14 +73,14 @@ class Explanation:
             return []
         targets = sides[1]
         scene = scene_of(Failure(self.failure.error, "forward", [call]), self.scene.names)
-        scene.patience, scene.rows = self.scene.patience, targets.shape[0]
-        if not targets.is_floating_point() and targets.numel() and targets.ndim == 1:
+        scene.patience, scene.loss = self.scene.patience, (self.scene.model, targets)
+        if not targets.is_floating_point() and targets.numel() and loss_name(self.scene.model) in BY_CLASS:
             scene.classes = int(targets.max()) + 1
         try:
             outcome, trial = attempt(scene, [])
         except Exception:
             return []
-        if not outcome.result or outcome.ran:
+        if not outcome.ran or outcome.loss_error is None:
             return []
         self.network = scene, outcome
         return find_remedies(scene, outcome, trial)

@@ -27,6 +27,9 @@ NORMS = nn.modules.batchnorm._NormBase
 POOLINGS = nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d | nn.AvgPool1d | nn.AvgPool2d | nn.AvgPool3d
 
 
+ADAPTIVE = nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool1d | nn.AdaptiveMaxPool2d
+
+
 def takes(layer: nn.Module | None) -> tuple[str, int, int] | None:
     """(the setting that says how many numbers or channels it takes, that many, in which dimension)."""
     if isinstance(layer, nn.Linear):
@@ -188,6 +191,8 @@ def batch_lost(outcome: Outcome, step: Step) -> Iterator[Change]:
         if before.takes and before.gives and before.takes[0][:1] == (batch,) != before.gives[0][:1]:
             if isinstance(before.module, nn.Flatten):
                 yield Rebuild(0.5, before.path, {"start_dim": 1})
+            elif isinstance(before.module, POOLINGS | ADAPTIVE):
+                yield Remove(1.0, before.path)
             elif before.module is None:
                 yield from keep_batch(before, outcome.texts, 0.5)
 
@@ -222,7 +227,8 @@ def _other_type(outcome: Outcome, step: Step, scene: Scene) -> Iterator[Change]:
             (name for name, value in scene.names.items() if value in (weight.device, weight.device.type)
              and isinstance(value, str | torch.device)), repr(str(weight.device)),
         )
-        yield from convert(outcome, step, given, "{}.to(%s)" % device, 0.5)
+        if not given.is_meta:  # there it has no numbers that could be moved
+            yield from convert(outcome, step, given, "{}.to(%s)" % device, 0.5)
         if scene.name.isidentifier():
             yield Mode(0.8, method=f"to({str(given.device)!r})")
     elif given.dtype != weight.dtype:

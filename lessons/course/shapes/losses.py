@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lessons.course.shapes.changes import Change, Convert, Mode, Rebuild, Scene, Swap, changed_call
+from lessons.course.shapes.changes import Change, Convert, Rebuild, Scene, Swap, changed_call
 from lessons.course.shapes.failure import Call
 from lessons.course.shapes.layers import batch_lost, gives, maker
-from lessons.course.shapes.source import expression_at, name_of, original, parse
+from lessons.course.shapes.source import expression_at, name_of, original, parse, statement_at
 from lessons.course.shapes.trial import Outcome, Step
 
 BY_CLASS = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")  # losses whose targets are classes
@@ -149,15 +149,49 @@ def _again(node: ast.expr, names: Mapping[str, Any]) -> Any:
         return None
 
 
+def loss_after(scene: Scene) -> tuple[nn.Module, Tensor] | None:
+    """The loss that a later line takes of the network's scores, with its targets; None when none is found."""
+    if scene.site is None:
+        return None
+    text = original(scene.site.file)
+    statement = statement_at(text, scene.site.line)
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+        return None
+    for node in ast.walk(parse(text)):
+        if isinstance(node, ast.Call) and len(node.args) == 2 and node.lineno > scene.site.line:
+            if ast.unparse(node.args[0]) != statement.targets[0].id:
+                continue
+            loss, targets = _loss_of(node.func, scene.names), _again(node.args[1], scene.names)
+            if loss is not None and isinstance(targets, Tensor):
+                return loss, targets
+    return None
+
+
+def _loss_of(node: ast.expr, names: Mapping[str, Any]) -> nn.Module | None:
+    if isinstance(node, ast.Call) and name_of(node.func).endswith("Loss"):  # CrossEntropyLoss()(...)
+        simple = not node.args and not node.keywords
+        return getattr(nn, name_of(node.func), nn.Identity)() if simple else None
+    if not isinstance(node, ast.Name | ast.Attribute):
+        return None
+    value = _again(node, names)
+    if isinstance(value, nn.Module) and type(value).__module__ == "torch.nn.modules.loss":
+        return value
+    return FunctionalLoss(value.__name__) if value in vars(nn.functional).values() else None
+
+
 def changes_before_loss(outcome: Outcome, scene: Scene) -> Iterator[Change]:
-    """What may help in the network, when it gives scores that no target fits."""
-    result = outcome.result[0]
+    """What may help in the network, when it gives scores that the loss does not take."""
+    result, targets = outcome.result[0], scene.loss[1] if scene.loss else None
     end = Step("", "loss", None, [result], [_maker_of(outcome, result)], None)
     yield from batch_lost(outcome, end)
     by = maker(outcome, end)
-    if by is not None and scene.classes and result.ndim > 1 and scene.classes > result.shape[1]:
-        name, _ = gives(by.module)  # type: ignore[misc]
+    if by is None or targets is None or result.ndim < 2:
+        return
+    name, makes = gives(by.module)  # type: ignore[misc]
+    if scene.classes > makes:
         yield Rebuild(1.0, by.path, {name: scene.classes})
+    if not scene.classes and targets.ndim == result.ndim and targets.shape[-1] != makes == result.shape[-1]:
+        yield Rebuild(1.0, by.path, {name: targets.shape[-1]})
 
 
 def _maker_of(outcome: Outcome, result: Tensor) -> int:

@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from torch import nn
+
 from lessons.course.shapes.changes import Change, Scene, Trial, attempt
 from lessons.course.shapes.layers import changes_for_layer, changes_of_input
 from lessons.course.shapes.losses import changes_before_loss, changes_for_loss
@@ -31,7 +33,7 @@ def candidates(outcome: Outcome, scene: Scene, trial: Trial) -> list[Change]:
     if scene.kind == "load_state_dict":
         return sorted(changes_for_weights(outcome.model, trial.args[0]), key=lambda change: change.cost)
     found = [*changes_of_input(outcome), *changes_for_layer(outcome, scene), *changes_for_operation(outcome)]
-    if scene.rows and outcome.result:
+    if outcome.loss_error is not None:
         found += changes_before_loss(outcome, scene)
     return sorted(found, key=lambda change: change.cost)
 
@@ -58,9 +60,11 @@ def find_remedies(scene: Scene, outcome: Outcome, trial: Trial) -> list[Remedy]:
                     continue
                 if os.environ.get("DBG"): print(both, after.error)
                 cost = sum(one.cost for one in both)
-                if after.ran:
-                    remedy = Remedy(both, trial, after, cost)
-                    (found if scene.kind != "forward" or keeps_batch(after) else odd).append(remedy)
+                good = scene.kind != "forward" or keeps_batch(after)
+                if after.ran and good and after.loss_error is None:
+                    found.append(Remedy(both, trial, after, cost))
+                elif after.ran and not outcome.ran:
+                    odd.append(Remedy(both, trial, after, cost))
                 elif further_than(after, reached):
                     further.append((cost, both, after, trial))
         if found:
@@ -78,6 +82,8 @@ def further_than(after: Outcome, before: Outcome) -> bool:
     done, done_before = (sum(step.done for step in outcome.steps) for outcome in (after, before))
     if done != done_before:
         return done > done_before
+    if before.ran:  # and the loss refused what it gave: a flatten that keeps the batch may stop a layer first
+        return True
     if not after.steps:
         return str(after.error) != str(before.error)
     faults = [outcome.fault.takes if outcome.fault else [] for outcome in (after, before)]
@@ -88,4 +94,8 @@ def keeps_batch(outcome: Outcome) -> bool:
     """Whether a network gives a row for each picture; one that does not may run and yet be wrong."""
     if not outcome.result or not outcome.inputs or not outcome.result[0].ndim:
         return False
-    return outcome.result[0].shape[0] == outcome.inputs[0].shape[0]
+    result, given = outcome.result[0], outcome.inputs[0]
+    last = next((step for step in reversed(outcome.steps) if step.module is not None), None)
+    if given.ndim == 4 and result.ndim == 4 and last is not None and isinstance(last.module, nn.Linear):
+        return False  # nothing has flattened the pictures
+    return result.shape[0] == given.shape[0]

@@ -229,10 +229,16 @@ def _file(cls: type) -> str | None:
     return None
 
 
+def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
+    """What a class is made with, in order."""
+    inherited = nn.RNNBase if issubclass(cls, nn.RNNBase) else cls  # an LSTM's own signature hides its names
+    parameters = dict(inspect.signature(inherited.__init__).parameters)  # type: ignore[misc]
+    return {name: parameters[name] for name in parameters if name not in ("self", "mode")}
+
+
 def arguments(node: ast.Call, cls: type) -> Iterator[tuple[str, ast.expr]]:
     """The arguments of a call by the names that the class gives them."""
-    names = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]  # type: ignore[misc]
-    yield from zip(names, node.args, strict=False)
+    yield from zip(parameters_of(cls), node.args, strict=False)
     yield from ((keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg)
 
 

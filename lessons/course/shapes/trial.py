@@ -60,6 +60,7 @@ class Outcome:
     error: Exception | None = None
     fault: Step | None = None  # a layer of torch or a function; None when the learner's own code raised
     texts: dict[str, str] = field(default_factory=dict)  # source files, as changed for this trial
+    loss_error: Exception | None = None  # of the loss that takes the result
 
     @property
     def ran(self) -> bool:
@@ -158,7 +159,9 @@ def _site_of_layer() -> Site | None:
 def check_types(module: nn.Module, inputs: list[Tensor]) -> None:
     """Raise what the real layer would: tensors without numbers let other dtypes pass here and there."""
     weight = next((p for p in module.parameters() if p.is_floating_point()), None)
-    if weight is None or not inputs or torch.is_autocast_enabled(weight.device.type):
+    if weight is None or not inputs:
+        return
+    if not weight.is_meta and torch.is_autocast_enabled(weight.device.type):
         return
     given = inputs[0]
     if isinstance(module, nn.Embedding | nn.EmbeddingBag):

@@ -49,9 +49,7 @@ def of_a_layer(outcome: Outcome, scene: Scene, remedies: list[Remedy]) -> Iterat
         yield say("dtype", given=given.dtype, layer=label, wanted=weight.dtype)
         return
     yield from _input_form(outcome)
-    lost = _batch_eaten(outcome, step)
-    if lost is not None:
-        yield say("batch eaten", path=_name(lost), shape=lost.gives[0], before=lost.takes[0])
+    yield from batch_eaten(outcome, step)
     if isinstance(layer, NORMS) and "more than 1 value" in str(outcome.error):
         yield say("one value", shape=shape)
         return
@@ -128,15 +126,16 @@ def _input_form(outcome: Outcome) -> Iterator[str]:
         yield say("no batch", shape)
 
 
-def _batch_eaten(outcome: Outcome, step: Step) -> Step | None:
-    """The flatten or view on the way that changed the first dimension."""
+def batch_eaten(outcome: Outcome, step: Step) -> Iterator[str]:
+    """A sentence on the flatten or view on the way that changed the first dimension."""
     if not outcome.inputs or outcome.inputs[0].ndim < 2:
-        return None
+        return
     batch = outcome.inputs[0].shape[0]
     for before in way_back(outcome, step):
         if before.takes and before.gives and before.takes[0][:1] == (batch,) and before.gives[0][:1] != (batch,):
-            return before
-    return None
+            key = "batch eaten" if len(before.gives[0]) < 2 else "rows from"
+            yield say(key, path=before.path or before.name, shape=before.gives[0], before=before.takes[0])
+            return
 
 
 def _too_small(outcome: Outcome) -> bool:
@@ -177,10 +176,6 @@ def largest_index(module: nn.Module, given: Tensor) -> str | None:
         return None
     rows = module.num_embeddings
     return say("index range", largest=int(given.max()), smallest=int(given.min()), rows=rows, last=rows - 1)
-
-
-def _name(step: Step) -> str:
-    return step.path or step.name
 
 
 def _times(sides: tuple[int, ...] | torch.Size) -> str:

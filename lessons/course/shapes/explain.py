@@ -7,13 +7,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from lessons.course.shapes.changes import Scene, Trial, attempt
-from lessons.course.shapes.diagnosis import largest_index, of_a_layer, of_an_operation
+from lessons.course.shapes.diagnosis import batch_eaten, largest_index, of_a_layer, of_an_operation
 from lessons.course.shapes.diagnosis_calls import of_a_loss, of_weights
 from lessons.course.shapes.failure import Call, Failure
 from lessons.course.shapes.losses import (
     BY_CLASS,
     FunctionalLoss,
     both_sides,
+    end_of,
     loss_after,
     loss_name,
     network_behind,
@@ -47,7 +48,7 @@ class Explanation:
             failure.error = self.outcome.error
         if trial is not None and failure.kind == "forward" and not self.outcome.ran:
             self._look_around()
-        self.before: Explanation | None = None  # of the network behind a loss
+        self.network: tuple[Scene, Outcome] | None = None  # behind a loss, when it is to blame
         self.remedies: list[Remedy] = self._remedies(trial)
 
     def _again(self) -> tuple[Outcome, Trial | None]:
@@ -82,8 +83,10 @@ class Explanation:
             return []
         if not outcome.ran or outcome.loss_error is None:
             return []
-        self.network = scene, outcome
-        return find_remedies(scene, outcome, trial)
+        remedies = find_remedies(scene, outcome, trial)
+        if remedies:
+            self.network = scene, outcome
+        return remedies
 
     def _look_around(self) -> None:
         """A layer that was called alone, in a loop over a network's layers, as part of that network."""
@@ -120,7 +123,7 @@ class Explanation:
             lines += indented([say("only outside", self.outside)])
         if failure.kind == "loss":
             lines += ["", *sides_of(scene)]
-            if hasattr(self, "network"):
+            if self.network is not None:
                 lines += ["", say("way"), *way(self.network[1].steps, True)]
         elif failure.kind == "forward" and outcome.steps:
             lines += ["", say("way"), *way(outcome.steps, outcome.ran)]
@@ -139,6 +142,8 @@ class Explanation:
         failure, outcome = self.failure, self.outcome
         if failure.kind == "loss":
             yield from of_a_loss(self.scene)
+            if self.network is not None:
+                yield from batch_eaten(self.network[1], end_of(self.network[1]))
             return
         if failure.kind == "load_state_dict":
             yield from of_weights(self.scene.model, self.scene.args[0])

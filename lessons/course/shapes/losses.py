@@ -182,7 +182,7 @@ def _loss_of(node: ast.expr, names: Mapping[str, Any]) -> nn.Module | None:
 def changes_before_loss(outcome: Outcome, scene: Scene) -> Iterator[Change]:
     """What may help in the network, when it gives scores that the loss does not take."""
     result, targets = outcome.result[0], scene.loss[1] if scene.loss else None
-    end = Step("", "loss", None, [result], [_maker_of(outcome, result)], None)
+    end = end_of(outcome)
     yield from batch_lost(outcome, end)
     by = maker(outcome, end)
     if by is None or targets is None or result.ndim < 2:
@@ -194,8 +194,10 @@ def changes_before_loss(outcome: Outcome, scene: Scene) -> Iterator[Change]:
         yield Rebuild(1.0, by.path, {name: targets.shape[-1]})
 
 
-def _maker_of(outcome: Outcome, result: Tensor) -> int:
-    for index in range(len(outcome.steps) - 1, -1, -1):
-        if any(one is result for one in outcome.steps[index].outputs):
-            return index
-    return -2
+def end_of(outcome: Outcome) -> Step:
+    """A step behind the network, which takes what it gives."""
+    result, made_by = outcome.result[0], -2
+    for index, step in enumerate(outcome.steps):
+        if any(one is result for one in step.outputs):
+            made_by = index
+    return Step("", "loss", None, [result], [made_by], None)

@@ -52,13 +52,9 @@ def _other_size(outcome: Outcome, step: Step) -> Iterator[Change]:
     if not isinstance(node, ast.Call) or len(step.takes[0]) < 2:
         return
     row = math.prod(step.takes[0][1:])
-    for argument in node.args:
-        if isinstance(argument, ast.Constant | ast.BinOp) and not isinstance(argument, ast.UnaryOp):
+    for argument in node.args[1:]:  # the first is the batch, and no number fits every batch
+        if isinstance(argument, ast.Constant | ast.BinOp):
             yield Rewrite(0.9, "", step.site, argument, str(row))
-    if isinstance(node.func, ast.Attribute) and len(node.args) == 2:
-        shape = step.takes[0]
-        if len(shape) > 2:
-            yield Rewrite(1.4, "", step.site, node.args[0], str(shape[0]))
 
 
 def _other_name(outcome: Outcome, step: Step, name: str) -> Iterator[Change]:

@@ -79,11 +79,11 @@ def find_remedies(scene: Scene, outcome: Outcome, trial: Trial) -> list[Remedy]:
 
 def further_than(after: Outcome, before: Outcome) -> bool:
     """Whether a trial got past the fault of another, or to the same layer with something else."""
+    if before.ran:  # and the loss refused what it gave: a flatten that keeps the batch may stop a layer first
+        return True
     done, done_before = (sum(step.done for step in outcome.steps) for outcome in (after, before))
     if done != done_before:
         return done > done_before
-    if before.ran:  # and the loss refused what it gave: a flatten that keeps the batch may stop a layer first
-        return True
     if not after.steps:
         return str(after.error) != str(before.error)
     faults = [outcome.fault.takes if outcome.fault else [] for outcome in (after, before)]

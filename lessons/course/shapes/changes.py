@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import copy
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
@@ -40,6 +41,7 @@ class Scene:
     patience: Patience = field(default_factory=Patience)
     codes: dict[tuple[str, str, int], CodeType] = field(default_factory=dict)  # functions, before any change
     kind: str = "forward"  # as a Failure has it
+    with_numbers: bool = False  # whether only real numbers show the failure, such as an index without a row
     loss: tuple[nn.Module, torch.Tensor] | None = None  # what takes the network's scores next, and the targets
     classes: int = 0  # how many the targets need
 
@@ -57,6 +59,8 @@ class Trial:
     keywords: dict[str, str] = field(default_factory=dict)
     rewritten: set[tuple[str, str, int]] = field(default_factory=set)
     loose: list[str] = field(default_factory=list)  # lines for which no place in a file was found
+    loss: tuple[nn.Module, torch.Tensor] | None = None
+    detached: int = 0  # layers put in place once the network is built, since no line makes them alone
 
     def built(self, path: str) -> Built | None:
         layer = self.layer(path)
@@ -241,6 +245,30 @@ class Keyword(Change):
 
 
 @dataclass
+class DropLast(Change):
+    """A DataLoader that leaves out its last, smaller batch; the others have more than one picture."""
+
+    loader: str = ""
+
+    def apply(self, trial: Trial) -> None:
+        site = trial.scene.site
+        trial.args = [torch.cat([arg, arg]) if isinstance(arg, torch.Tensor) else arg for arg in trial.args]
+        trial.loss = None
+        for node in ast.walk(parse(trial.texts[site.file])) if site else ():
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args:
+                if ast.unparse(node.targets[0]) == self.loader:
+                    last = max([*node.value.args, *(k.value for k in node.value.keywords)], key=_end)
+                    text = ast.get_source_segment(trial.texts[site.file], last)  # type: ignore[union-attr]
+                    trial.texts.replace(site.file, last, f"{text}, drop_last=True")  # type: ignore[union-attr]
+                    return
+        raise ValueError("the line that makes the DataLoader is not found")
+
+
+def _end(node: ast.expr) -> tuple[int, int]:
+    return node.end_lineno or 0, node.end_col_offset or 0
+
+
+@dataclass
 class Rewrite(Change):
     """An expression of a function in the learner's file, written in another way."""
 
@@ -319,19 +347,22 @@ def attempt(scene: Scene, changes: list[Change]) -> tuple[Outcome, Trial]:
     if scene.kind == "loss":  # small, and what its numbers are matters
         args, kwargs, loss = [*scene.args], {**scene.kwargs}, None
         model, mode = scene.model, contextlib.nullcontext()
+    elif scene.with_numbers:
+        copies = copy.deepcopy((scene.model, list(scene.args), scene.kwargs, scene.loss))
+        (model, args, kwargs, loss), mode = copies, contextlib.nullcontext()
     else:
         copies, mode = without_numbers(scene.model, list(scene.args), scene.kwargs, scene.loss)
         model, args, kwargs, loss = copies
-    trial = Trial(scene, model, args, kwargs, Texts())
+    trial = Trial(scene, model, args, kwargs, Texts(), loss=loss)
     with mode, torch.no_grad():
         for change in changes:
             change.apply(trial)
     with patched(trial):
         outcome = run(trial.model, tuple(trial.args), trial.kwargs, mode, scene.kind)
     outcome.texts = trial.texts.copy()
-    if loss is not None and outcome.result:
-        scores, targets = outcome.result[0], loss[1]
-        outcome.loss_error = run(loss[0], (scores, targets), {}, mode, "loss").error
+    if trial.loss is not None and outcome.result:
+        scores, targets = outcome.result[0], trial.loss[1]
+        outcome.loss_error = run(trial.loss[0], (scores, targets), {}, mode, "loss").error
         if scene.classes and scores.ndim > 1 and scores.shape[1] < scene.classes:
             outcome.loss_error = IndexError("there are fewer scores than classes")
     _type_call(trial)
@@ -431,6 +462,8 @@ def settings_of(layer: nn.Module) -> dict[str, Any]:
                 found[name] = bool(layer.bias)
         elif name not in ("device", "dtype") and hasattr(layer, name):
             found[name] = getattr(layer, name)
+    if isinstance(layer, nn.MultiheadAttention) and layer.kdim == layer.vdim == layer.embed_dim:
+        del found["kdim"], found["vdim"]  # they follow embed_dim
     return found
 
 
@@ -473,6 +506,7 @@ def expression(layer: nn.Module, names: Mapping[str, Any]) -> str:
 def _after_building(trial: Trial, path: str, new: nn.Module) -> None:
     """A line that puts a layer into the network once it is built, where its own line makes others too."""
     scene = trial.scene
+    trial.detached += 1
     steps = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))
     line = f"{scene.name}{steps} = {expression(new, scene.names)}"
     if scene.site is not None and scene.name.isidentifier():

@@ -12,6 +12,7 @@ from lessons.course.shapes.layers import (
     NORMS,
     POOLINGS,
     before_flattening,
+    loader_with_one_left,
     maker,
     takes,
     way_back,
@@ -52,6 +53,12 @@ def of_a_layer(outcome: Outcome, scene: Scene, remedies: list[Remedy]) -> Iterat
     yield from batch_eaten(outcome, step)
     if isinstance(layer, NORMS) and "more than 1 value" in str(outcome.error):
         yield say("one value", shape=shape)
+        if name := loader_with_one_left(scene):
+            loader = scene.names[name]
+            yield say("one row", len(loader.dataset), loader.batch_size)
+        return
+    if isinstance(layer, nn.Embedding):
+        yield from largest_index(layer, given)
         return
     if isinstance(layer, CONVOLUTIONS | POOLINGS) and _too_small(outcome):
         kernel = layer.kernel_size if isinstance(layer.kernel_size, tuple) else (layer.kernel_size,) * 2
@@ -157,6 +164,10 @@ def of_an_operation(outcome: Outcome) -> Iterator[str]:
     elif step.name in ("cat", "concat", "concatenate", "stack"):
         parts = [f"{shape}{by_whom(outcome, step, which)}" for which, shape in enumerate(shapes)]
         yield say("joined", ", ".join(parts))
+    elif step.name in ("linear", "matmul", "mm", "bmm") and len(shapes) > 1 and shapes[1]:
+        wants = shapes[1][-1] if step.name == "linear" else shapes[1][max(-2, -len(shapes[1]))]
+        yield say("shapes", ", ".join(map(str, shapes)))
+        yield say("numbers", arrive=shapes[0][-1], by=by_whom(outcome, step), layer=step.name, number=wants)
     elif len(shapes) == 2:
         one, other = shapes
         named = {"one": one, "other": other}
@@ -170,12 +181,11 @@ def of_an_operation(outcome: Outcome) -> Iterator[str]:
         yield say("shapes", ", ".join(map(str, shapes)))
 
 
-def largest_index(module: nn.Module, given: Tensor) -> str | None:
+def largest_index(layer: nn.Embedding, given: Tensor) -> Iterator[str]:
     """A sentence on indices that an Embedding has no rows for."""
-    if not isinstance(module, nn.Embedding) or given.is_floating_point() or given.is_meta or not given.numel():
-        return None
-    rows = module.num_embeddings
-    return say("index range", largest=int(given.max()), smallest=int(given.min()), rows=rows, last=rows - 1)
+    if given.numel() and not given.is_meta and type(given) is Tensor:
+        rows, largest, smallest = layer.num_embeddings, int(given.max()), int(given.min())
+        yield say("index range", largest=largest, smallest=smallest, rows=rows, last=rows - 1)
 
 
 def _times(sides: tuple[int, ...] | torch.Size) -> str:

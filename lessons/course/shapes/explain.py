@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lessons.course.shapes.changes import Scene, Trial, attempt
-from lessons.course.shapes.diagnosis import batch_eaten, largest_index, of_a_layer, of_an_operation
+from lessons.course.shapes.diagnosis import batch_eaten, of_a_layer, of_an_operation
 from lessons.course.shapes.diagnosis_calls import of_a_loss, of_weights
 from lessons.course.shapes.failure import Call, Failure
 from lessons.course.shapes.losses import (
@@ -55,7 +55,11 @@ class Explanation:
         if self.failure.kind == "forward":
             self.scene.loss = loss_after(self.scene)
         try:
-            return attempt(self.scene, [])
+            outcome, trial = attempt(self.scene, [])
+            if outcome.ran and self.failure.kind == "forward" and _is_small(self.scene.model):
+                self.scene.with_numbers = True
+                outcome, trial = attempt(self.scene, [])
+            return outcome, trial
         except Exception as error:  # something that cannot be copied
             return Outcome(self.scene.model, [], [], [], error), None
 
@@ -127,14 +131,17 @@ class Explanation:
                 lines += ["", say("way"), *way(self.network[1].steps, True)]
         elif failure.kind == "forward" and outcome.steps:
             lines += ["", say("way"), *way(outcome.steps, outcome.ran)]
-        message = str(failure.error).strip().partition("\n")[0]
+        error = outcome.error if self.outside and outcome.error is not None else failure.error
+        message = str(error).strip().partition("\n")[0]
         sentences = list(self._sentences())
         if sentences or self.remedies:
             lines += ["", say("what"), *indented([*sentences, say("message", message)])]
         if self.remedies:
             title = {"loss": "do loss", "load_state_dict": "do load"}.get(failure.kind, "do")
             lines += ["", *what_to_do(self.remedies, say(title))]
-        elif not sentences:
+        elif sentences:
+            lines += indented([say("no change")])
+        else:
             lines += ["", *indented([say("unknown", message)])]
         return "\n".join(lines)
 
@@ -148,12 +155,12 @@ class Explanation:
         if failure.kind == "load_state_dict":
             yield from of_weights(self.scene.model, self.scene.args[0])
             return
-        inner = failure.calls[-1]
-        given = next((value for value in inner.args if isinstance(value, Tensor)), None)
-        if given is not None and outcome.ran and (sentence := largest_index(inner.module, given)):
-            yield sentence
         yield from of_a_layer(outcome, self.scene, self.remedies)
         yield from of_an_operation(outcome)
+
+
+def _is_small(model: nn.Module) -> bool:
+    return sum(parameter.numel() for parameter in model.parameters()) < 20e6
 
 
 def scene_of(failure: Failure, names: Mapping[str, Any] | None = None) -> Scene:
@@ -170,6 +177,8 @@ def scene_of(failure: Failure, names: Mapping[str, Any] | None = None) -> Scene:
     source = original(call.site.file) if call.site else ""
     name = call_name(expression_at(call.site, source), source) if call.site else "model"
     name = name.removesuffix(".load_state_dict")
+    if name.isidentifier() and not isinstance(names.get(name), nn.Module):
+        name = "model"
     return Scene(model, args, call.kwargs, call.site, names, name, kind=failure.kind)
 
 

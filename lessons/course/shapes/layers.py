@@ -1,15 +1,18 @@
 """Which changes may help when a layer does not take what arrives: its own numbers, another's, or the input."""
 
 import ast
+import contextlib
 import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from lessons.course.shapes.changes import (
     Change,
     Convert,
+    DropLast,
     Insert,
     Mode,
     OtherClass,
@@ -102,6 +105,8 @@ def changes_for_layer(outcome: Outcome, scene: Scene) -> Iterator[Change]:
     yield from _too_large(outcome, step)
     if "more than 1 value per channel" in str(outcome.error):
         yield Mode(1.0, method="eval()")
+        if name := loader_with_one_left(scene):
+            yield DropLast(0.5, "", name)
     if isinstance(layer, NORMS | CONVOLUTIONS | TRANSPOSED | POOLINGS) and given.ndim < 4:
         yield from at_the_call(step, "{}.unsqueeze(-1).unsqueeze(-1)", 4.0)
     if isinstance(layer, nn.BatchNorm1d) and given.ndim == 4:
@@ -113,8 +118,19 @@ def changes_for_layer(outcome: Outcome, scene: Scene) -> Iterator[Change]:
         yield from at_the_call(step, "{}.flatten(2).transpose(1, 2)", 2.0)
         yield from at_the_call(step, "{}.squeeze(1)", 1.5)
         yield from at_the_call(step, "{}.flatten(2)", 1.8)
-    if isinstance(layer, nn.Embedding) and "range" in str(outcome.error):
-        pass  # the largest index is a number, and a trial has none: the report says what to look at
+    if isinstance(layer, nn.Embedding) and not given.is_floating_point() and scene.with_numbers:
+        if given.min() >= 0:
+            yield Rebuild(1.0, step.path, {"num_embeddings": int(given.max()) + 1})
+
+
+def loader_with_one_left(scene: Scene) -> str | None:
+    """The name of a DataLoader whose last batch has one picture; None when there is none at the call."""
+    for name, value in scene.names.items():
+        if isinstance(value, DataLoader) and value.batch_size and not value.drop_last:
+            with contextlib.suppress(TypeError):  # a data set without a length
+                if value.batch_size > 1 and len(value.dataset) % value.batch_size == 1:  # type: ignore[arg-type]
+                    return name
+    return None
 
 
 def _of_dimensions(step: Step, kind: type[nn.Module], given: Tensor) -> Change:
@@ -143,9 +159,9 @@ def _other_number(outcome: Outcome, step: Step) -> Iterator[Change]:
             extra = {"groups": arrive, "out_channels": arrive}
     if isinstance(step.module, nn.MultiheadAttention):
         heads = step.module.num_heads
-        extra = {} if arrive % heads == 0 else {"num_heads": 1}
+        extra = {} if arrive % heads == 0 else {"num_heads": math.gcd(arrive, heads)}
     if isinstance(step.module, nn.GroupNorm):
-        extra = {} if arrive % step.module.num_groups == 0 else {"num_groups": 1}
+        extra = {"num_groups": math.gcd(arrive, step.module.num_groups)}
     value: object = (arrive,) if setting == "normalized_shape" else arrive
     yield Rebuild(1.0, step.path, {setting: value, **extra})
     made_by = maker(outcome, step)
@@ -229,7 +245,7 @@ def _other_type(outcome: Outcome, step: Step, scene: Scene) -> Iterator[Change]:
         )
         if not given.is_meta:  # there it has no numbers that could be moved
             yield from convert(outcome, step, given, "{}.to(%s)" % device, 0.5)
-        if scene.name.isidentifier():
+        if scene.name.isidentifier() and not weight.is_meta:
             yield Mode(0.8, method=f"to({str(given.device)!r})")
     elif given.dtype != weight.dtype:
         how = {torch.float32: "{}.float()", torch.float64: "{}.double()"}.get(weight.dtype, "{}.to(%s)" % weight.dtype)

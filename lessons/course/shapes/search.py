@@ -59,7 +59,7 @@ def find_remedies(scene: Scene, outcome: Outcome, trial: Trial) -> list[Remedy]:
                     if os.environ.get("DBG"): traceback.print_exc()
                     continue
                 if os.environ.get("DBG"): print(both, after.error)
-                cost = sum(one.cost for one in both)
+                cost = sum(one.cost for one in both) + 2 * trial.detached
                 good = scene.kind != "forward" or keeps_batch(after)
                 if after.ran and good and after.loss_error is None:
                     found.append(Remedy(both, trial, after, cost))
@@ -74,7 +74,7 @@ def find_remedies(scene: Scene, outcome: Outcome, trial: Trial) -> list[Remedy]:
     found = sorted(found or odd, key=lambda remedy: remedy.cost)
     found = list({repr((remedy.trial.texts.final(), remedy.trial.loose)): remedy for remedy in reversed(found)}.values())
     found.reverse()
-    return [remedy for remedy in found if remedy.cost < found[0].cost + 3][:OFFERED]
+    return [remedy for remedy in found if remedy.cost < found[0].cost + 2][:OFFERED]
 
 
 def further_than(after: Outcome, before: Outcome) -> bool:

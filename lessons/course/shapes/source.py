@@ -51,7 +51,7 @@ class Texts:
     def final(self) -> dict[str, str]:
         """The changed files as a whole, with the added lines."""
         files = dict(self.now)
-        for file, line, text, behind in sorted(self.more, key=lambda added: -added[1]):
+        for file, line, text, behind in sorted(reversed(self.more), key=lambda added: -added[1]):
             lines = files.get(file, self[file]).splitlines()
             indent = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]
             lines.insert(line - 1 + behind, indent + text)

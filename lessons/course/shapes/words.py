@@ -199,8 +199,8 @@ WORDS = {  # English, Chinese
         "不知道错在哪里，试过的改法都不能让它运行。原来的报错是：{}",
     ),
     "no change": (
-        "Nothing that was tried makes it run. PyTorch says: {}",
-        "试过的改法都不能让它运行。PyTorch 的报错：{}",
+        "Which change is the right one is not known: nothing that was tried is sure to be it.",
+        "不知道该怎么改：试过的改法里没有可以确定的。",
     ),
     "message": ("PyTorch says: {}", "PyTorch 的报错：{}"),
     "runs": ("It runs: {} in, {} out.", "能运行：输入 {}，输出 {}。"),

@@ -1,7 +1,5 @@
 """Broken networks made from working ones, as scripts: what was broken is on record.
 
-    python -m tests.broken_networks 7      with another seed than the tests': what was said of each, and a table
-
 Each script builds a network, calls it and takes a loss. It works until one or two faults are put in.
 """
 
@@ -31,6 +29,7 @@ class Script:
     batch: int = 4
     size: int = 16
     numbers: dict[str, int] = field(default_factory=dict)
+    right: list[int] = field(default_factory=list)  # the numbers that the faults have replaced
 
     def path(self, name: str) -> str:
         """The attribute path of a layer in this style."""
@@ -60,10 +59,14 @@ class Script:
         )
 
     def _sequential(self) -> str:
-        return "network = nn.Sequential(\n" + "".join(f"    {call},\n" for call in self.layers.values()) + ")\n"
+        return (
+            "network = nn.Sequential(\n" + "".join(f"    {call},\n" for call in self.layers.values()) + ")\n"
+        )
 
     def _attributes(self, *names: str) -> str:
-        lines = "".join(f"        self.{name} = {call}\n" for name, call in self.layers.items() if name in names)
+        lines = "".join(
+            f"        self.{name} = {call}\n" for name, call in self.layers.items() if name in names
+        )
         return f"    def __init__(self):\n        super().__init__()\n{lines}\n"
 
     def _nested(self) -> str:
@@ -81,7 +84,9 @@ class Script:
     def _steps(self) -> str:
         lines = []
         for name in self.layers:
-            lines.append(f"        x = {self.flatten}\n" if name == "flatten" else f"        x = self.{name}(x)\n")
+            lines.append(
+                f"        x = {self.flatten}\n" if name == "flatten" else f"        x = self.{name}(x)\n"
+            )
         return "    def forward(self, x):\n" + "".join(lines) + "        return x\n"
 
     def _class(self) -> str:
@@ -103,7 +108,8 @@ class Script:
         block = self._attributes("left", "right", "norm")
         return (
             f"class Block(nn.Module):\n{block}    def forward(self, x):\n"
-            "        y = torch.relu(self.norm(self.left(x)))\n        y = self.right(y)\n        return y + x\n\n\n"
+            "        y = torch.relu(self.norm(self.left(x)))\n        y = self.right(y)\n"
+            "        return y + x\n\n\n"
             "class Net(nn.Module):\n"
             + self._attributes(*rest).replace("\n\n", "\n        self.block = Block()\n\n")
             + "    def forward(self, x):\n        x = self.block(self.conv1(x))\n        x = x.mean((2, 3))\n"
@@ -186,8 +192,11 @@ def _other(script: Script, name: str, position: int, *avoid: int) -> None:
     numbers = list(re.finditer(r"\d+", script.layers[name]))
     numbers = [match for match in numbers if script.layers[name][match.start() - 1] in "( "]
     match = numbers[position]
-    number = script.random.choice([n for n in (4, 7, 9, 14, 22, 28, 40) if n not in avoid and n != int(match[0])])
+    number = script.random.choice(
+        [n for n in (4, 7, 9, 14, 22, 28, 40) if n not in avoid and n != int(match[0])]
+    )
     call = script.layers[name]
+    script.right.append(int(match[0]))
     script.layers[name] = call[: match.start()] + str(number) + call[match.end() :]
 
 
@@ -195,6 +204,7 @@ def _other(script: Script, name: str, position: int, *avoid: int) -> None:
 def linear_after_flatten(script: Script) -> set[str]:
     side, hidden = script.random.choice([3, 7, 8]), script.numbers["hidden"]
     side = side if side != script.size // 4 else side + 1
+    script.right.append(script.numbers["c2"] * (script.size // 4) ** 2)
     script.layers["fc1"] = f"nn.Linear({script.numbers['c2']} * {side} * {side}, {hidden})"
     return {"fc1", "input"}
 
@@ -305,7 +315,9 @@ def flatten_line_missing(script: Script) -> set[str]:
 @fault(*WRITTEN)
 def view_does_not_divide(script: Script) -> set[str]:
     right = script.numbers["c2"] * (script.size // 4) ** 2
-    script.flatten = f"x.{script.random.choice(['view', 'reshape'])}(-1, {right + script.random.choice([1, 7])})"
+    script.flatten = (
+        f"x.{script.random.choice(['view', 'reshape'])}(-1, {right + script.random.choice([1, 7])})"
+    )
     return {"flatten"}
 
 
@@ -358,7 +370,9 @@ def residual_channels(script: Script) -> set[str]:
 @fault("residual")
 def residual_size(script: Script) -> set[str]:
     call = script.layers["right"]
-    script.layers["right"] = call.replace("padding=1", script.random.choice(["padding=0", "padding=1, stride=2"]))
+    script.layers["right"] = call.replace(
+        "padding=1", script.random.choice(["padding=0", "padding=1, stride=2"])
+    )
     return {"right"}
 
 
@@ -370,7 +384,9 @@ def residual_inside(script: Script) -> set[str]:
 
 @fault("joined")
 def joined_wrong_dimension(script: Script) -> set[str]:
-    script.joined = script.random.choice(["torch.cat([a, b], dim=2)", "torch.cat([a, b], 0)", "torch.cat((a, b))"])
+    script.joined = script.random.choice(
+        ["torch.cat([a, b], dim=2)", "torch.cat([a, b], 0)", "torch.cat((a, b))"]
+    )
     return {"cat"}
 
 
@@ -450,10 +466,12 @@ def regression_width(script: Script) -> set[str]:
 
 # --- Faults of load_state_dict
 
+LOAD = "model.load_state_dict(weights)\n"
+
 
 @fault(*PLAIN)
 def weights_with_prefix(script: Script) -> set[str]:
-    script.before = "weights = {'module.' + k: v for k, v in model.state_dict().items()}\nmodel.load_state_dict(weights)\n"
+    script.before = "weights = {'module.' + k: v for k, v in model.state_dict().items()}\n" + LOAD
     return {"weights"}
 
 
@@ -486,7 +504,7 @@ def weights_missing(script: Script) -> set[str]:
 
 @fault(*PLAIN)
 def weights_besides(script: Script) -> set[str]:
-    script.before = "weights = model.state_dict()\nweights['extra.weight'] = torch.zeros(3)\nmodel.load_state_dict(weights)\n"
+    script.before = "weights = model.state_dict()\nweights['extra.weight'] = torch.zeros(3)\n" + LOAD
     return {"weights"}
 
 

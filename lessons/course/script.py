@@ -1,4 +1,4 @@
-"""A script of the learner's own, run as it is; when a shape stops it, the explanation instead of the traceback.
+"""A script of the learner's own, run as it is; a shape that stops it is explained.
 
 Like the command itself, this imports no torch: the script runs as it would under ``python``.
 """

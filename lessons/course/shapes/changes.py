@@ -1,104 +1,17 @@
-"""What a learner could change: each change is made to a copy and to the text of the source, and then tried."""
+"""What a learner could change: a layer, the input, a line of forward, how the network is called."""
 
 import ast
-import contextlib
-import copy
-import inspect
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType
 from typing import Any
 
 import torch
 from torch import nn
 
+from lessons.course.shapes.attempt import Change, Inserted, Trial, argument_node, names_in
 from lessons.course.shapes.failure import Site
-from lessons.course.shapes.source import (
-    Built,
-    Texts,
-    arguments,
-    built_at,
-    expression_at,
-    original,
-    parameters_of,
-    parse,
-    statement_at,
-)
-from lessons.course.shapes.trial import Outcome, Patience, run, without_numbers
-
-
-@dataclass
-class Scene:
-    """The call that failed, as the learner made it, and what all trials of it share."""
-
-    model: nn.Module
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    site: Site | None
-    names: Mapping[str, Any]  # what the names at the site stand for
-    name: str = "model"  # the network in the learner's words
-    patience: Patience = field(default_factory=Patience)
-    codes: dict[tuple[str, str, int], CodeType] = field(default_factory=dict)  # functions, before any change
-    kind: str = "forward"  # as a Failure has it
-    with_numbers: bool = False  # whether only real numbers show the failure, such as an index without a row
-    loss: tuple[nn.Module, torch.Tensor] | None = None  # what takes the network's scores next, and the targets
-    classes: int = 0  # how many the targets need
-
-
-@dataclass
-class Trial:
-    """One copy of the network and of what it was called with, and the source as it would have to be."""
-
-    scene: Scene
-    model: nn.Module
-    args: list[Any]
-    kwargs: dict[str, Any]
-    texts: Texts
-    conversions: dict[int | str, str] = field(default_factory=dict)
-    keywords: dict[str, str] = field(default_factory=dict)
-    rewritten: set[tuple[str, str, int]] = field(default_factory=set)
-    loose: list[str] = field(default_factory=list)  # lines for which no place in a file was found
-    loss: tuple[nn.Module, torch.Tensor] | None = None
-    detached: int = 0  # layers put in place once the network is built, since no line makes them alone
-
-    def built(self, path: str) -> Built | None:
-        layer = self.layer(path)
-        scene = self.scene
-        return built_at(scene.model, path, scene.site, self.texts, scene.names, layer)
-
-    def layer(self, path: str) -> nn.Module:
-        layer = self.model.get_submodule(path)
-        while isinstance(layer, Inserted):
-            layer = layer.old
-        return layer
-
-
-class Inserted(nn.Module):
-    """A layer with another one before or behind it, in the place of one."""
-
-    def __init__(self, new: nn.Module, old: nn.Module, behind: bool = False) -> None:
-        super().__init__()
-        self.new, self.old, self.behind = new, old, behind
-
-    def forward(self, inputs: Any) -> Any:
-        return self.new(self.old(inputs)) if self.behind else self.old(self.new(inputs))
-
-
-@dataclass
-class Change:
-    """A change that may help; the smaller its cost, the likelier it is what the learner meant."""
-
-    cost: float
-    path: str = ""  # the layer that is changed; empty for the input
-
-    def apply(self, trial: Trial) -> None:
-        """Make the change.
-
-        Raises:
-            Exception: when it cannot be made.
-        """
-        raise NotImplementedError
+from lessons.course.shapes.making import expression, rebuilt, written
+from lessons.course.shapes.source import Built, arguments, original, parse, statement_at
 
 
 @dataclass
@@ -106,6 +19,7 @@ class Rebuild(Change):
     """A layer made with other numbers."""
 
     settings: dict[str, Any] = field(default_factory=dict)
+    product: str = ""  # the number as a product, for a line that has it so
 
     def apply(self, trial: Trial) -> None:
         old = trial.layer(self.path)
@@ -125,7 +39,8 @@ class Rebuild(Change):
         extra = []
         for name, value in self.settings.items():
             if name in given:
-                edits[name] = (given[name], written(value))
+                is_product = self.product and isinstance(given[name], ast.BinOp)
+                edits[name] = (given[name], self.product if is_product else written(value))
             else:
                 extra.append(f"{name}={written(value)}")
         places = sorted(edits.values(), key=lambda edit: (edit[0].lineno, edit[0].col_offset), reverse=True)
@@ -152,10 +67,14 @@ class Insert(Change):
         if built is None or not built.once or not isinstance(parent, nn.Sequential):
             raise ValueError("no place to type it")
         new = eval(f"nn.{self.call}", {"nn": nn})
-        _put(trial.model, self.path, Inserted(new, parent.get_submodule(self.path.rpartition(".")[2]), self.behind))
+        _put(
+            trial.model,
+            self.path,
+            Inserted(new, parent.get_submodule(self.path.rpartition(".")[2]), self.behind),
+        )
         old = ast.get_source_segment(trial.texts[built.file], built.node) or ""
         func = ast.get_source_segment(trial.texts[built.file], built.node.func) or ""
-        prefix = _prefix(func, _names_in(trial.scene, built.file), self.call.partition("(")[0])
+        prefix = _prefix(func, names_in(trial.scene, built.file), self.call.partition("(")[0])
         both = [f"{prefix}{self.call}", old]
         trial.texts.replace(built.file, built.node, ", ".join(reversed(both) if self.behind else both))
 
@@ -170,7 +89,7 @@ class Remove(Change):
         if built is None or not built.once:
             raise ValueError("no place to type it")
         func = ast.get_source_segment(trial.texts[built.file], built.node.func) or ""
-        prefix = _prefix(func, _names_in(trial.scene, built.file), "Identity")
+        prefix = _prefix(func, names_in(trial.scene, built.file), "Identity")
         trial.texts.replace(built.file, built.node, f"{prefix}Identity()")
 
 
@@ -187,7 +106,7 @@ class OtherClass(Change):
             raise ValueError("no place to type it")
         _put(trial.model, self.path, self.kind(**self.settings))
         func = ast.get_source_segment(trial.texts[built.file], built.node.func) or ""
-        prefix = _prefix(func, _names_in(trial.scene, built.file), self.kind.__name__)
+        prefix = _prefix(func, names_in(trial.scene, built.file), self.kind.__name__)
         trial.texts.replace(built.file, built.node.func, f"{prefix}{self.kind.__name__}")
 
 
@@ -204,14 +123,14 @@ class Convert(Change):
     """An argument of the network's call, converted where it is called."""
 
     argument: int | str = 0
-    how: str = "{}"  # such as {}.unsqueeze(0)
+    how: str = "GIVEN"  # such as GIVEN.unsqueeze(0)
 
     def apply(self, trial: Trial) -> None:
         where: Any = trial.args if isinstance(self.argument, int) else trial.kwargs
-        names = {"torch": torch, "nn": nn, **trial.scene.names, "given": where[self.argument]}
-        where[self.argument] = eval(self.how.format("given"), names)
+        names = {"torch": torch, "nn": nn, **trial.scene.names, "GIVEN": where[self.argument]}
+        where[self.argument] = eval(self.how, names)
         before = trial.conversions.get(self.argument) or self._typed(trial, self.argument)
-        trial.conversions[self.argument] = self.how.format(before)
+        trial.conversions[self.argument] = self.how.replace("GIVEN", before)
 
     def _typed(self, trial: Trial, argument: int | str) -> str:
         node = argument_node(trial, argument)
@@ -255,12 +174,13 @@ class DropLast(Change):
         trial.args = [torch.cat([arg, arg]) if isinstance(arg, torch.Tensor) else arg for arg in trial.args]
         trial.loss = None
         for node in ast.walk(parse(trial.texts[site.file])) if site else ():
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args:
-                if ast.unparse(node.targets[0]) == self.loader:
-                    last = max([*node.value.args, *(k.value for k in node.value.keywords)], key=_end)
-                    text = ast.get_source_segment(trial.texts[site.file], last)  # type: ignore[union-attr]
-                    trial.texts.replace(site.file, last, f"{text}, drop_last=True")  # type: ignore[union-attr]
-                    return
+            if not isinstance(node, ast.Assign) or ast.unparse(node.targets[0]) != self.loader:
+                continue
+            if site is not None and isinstance(node.value, ast.Call) and node.value.args:
+                last = max([*node.value.args, *(k.value for k in node.value.keywords)], key=_end)
+                text = ast.get_source_segment(trial.texts[site.file], last)
+                trial.texts.replace(site.file, last, f"{text}, drop_last=True")
+                return
         raise ValueError("the line that makes the DataLoader is not found")
 
 
@@ -300,7 +220,6 @@ class Mode(Change):
             self._convert(trial.model)
         before_call(trial, f"{scene.name}.{self.method}")
 
-
     def _convert(self, model: nn.Module) -> None:
         """``model.to(...)`` by hand: tensors without numbers cannot be swapped in their places."""
         for module in model.modules():
@@ -309,12 +228,6 @@ class Mode(Change):
                     if tensor is not None and tensor.is_floating_point():
                         moved = eval(f"tensor.{self.method}", {"tensor": tensor.detach()})
                         tensors[name] = nn.Parameter(moved) if tensors is module._parameters else moved
-
-
-def changed_call(site: Site, node: ast.expr) -> Site:
-    """The site of another expression in the same function."""
-    span = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
-    return site._replace(known=span)
 
 
 def before_call(trial: Trial, line: str) -> None:
@@ -327,113 +240,6 @@ def before_call(trial: Trial, line: str) -> None:
         trial.texts.more.append((site.file, statement.lineno, line, 0))
 
 
-def argument_node(trial: Trial, argument: int | str) -> ast.expr | None:
-    """Where an argument of the network's call stands in the source."""
-    site = trial.scene.site
-    node = expression_at(site, trial.texts[site.file]) if site else None
-    if not isinstance(node, ast.Call) or any(isinstance(arg, ast.Starred) for arg in node.args):
-        return None
-    if isinstance(argument, int):
-        return node.args[argument] if argument < len(node.args) else None
-    return next((keyword.value for keyword in node.keywords if keyword.arg == argument), None)
-
-
-def attempt(scene: Scene, changes: list[Change]) -> tuple[Outcome, Trial]:
-    """Try changes, one after another, on a copy of everything.
-
-    Raises:
-        Exception: when something cannot be copied, or a change cannot be made.
-    """
-    if scene.kind == "loss":  # small, and what its numbers are matters
-        args, kwargs, loss = [*scene.args], {**scene.kwargs}, None
-        model, mode = scene.model, contextlib.nullcontext()
-    elif scene.with_numbers:
-        copies = copy.deepcopy((scene.model, list(scene.args), scene.kwargs, scene.loss))
-        (model, args, kwargs, loss), mode = copies, contextlib.nullcontext()
-    else:
-        copies, mode = without_numbers(scene.model, list(scene.args), scene.kwargs, scene.loss)
-        model, args, kwargs, loss = copies
-    trial = Trial(scene, model, args, kwargs, Texts(), loss=loss)
-    with mode, torch.no_grad():
-        for change in changes:
-            change.apply(trial)
-    with patched(trial):
-        outcome = run(trial.model, tuple(trial.args), trial.kwargs, mode, scene.kind)
-    outcome.texts = trial.texts.copy()
-    if trial.loss is not None and outcome.result:
-        scores, targets = outcome.result[0], trial.loss[1]
-        outcome.loss_error = run(trial.loss[0], (scores, targets), {}, mode, "loss").error
-        if scene.classes and scores.ndim > 1 and scores.shape[1] < scene.classes:
-            outcome.loss_error = IndexError("there are fewer scores than classes")
-    _type_call(trial)
-    return outcome, trial
-
-
-def _type_call(trial: Trial) -> None:
-    """Write what was done to the arguments into the line of the call."""
-    scene = trial.scene
-    for name, text in trial.keywords.items():
-        node = expression_at(scene.site, trial.texts[scene.site.file]) if scene.site else None
-        if isinstance(node, ast.Call) and node.args and scene.site is not None:
-            last = len(node.args) - 1
-            before = trial.conversions.get(last) or ast.get_source_segment(
-                trial.texts[scene.site.file], node.args[last]
-            )
-            trial.conversions[last] = f"{before}, {name}={text}"
-    for argument in sorted(trial.conversions, key=lambda argument: _column(trial, argument), reverse=True):
-        node, text = argument_node(trial, argument), trial.conversions[argument]
-        if node is None or scene.site is None or not trial.texts.replace(scene.site.file, node, text):
-            trial.loose.append(f"{scene.name}({text})")
-
-
-def _column(trial: Trial, argument: int | str) -> tuple[int, int]:
-    node = argument_node(trial, argument)
-    return (node.lineno, node.col_offset) if node else (0, 0)
-
-
-@contextlib.contextmanager
-def patched(trial: Trial) -> Iterator[None]:
-    """The rewritten functions in the place of the learner's, until the trial is over."""
-    before: list[tuple[FunctionType, CodeType]] = []
-    try:
-        for key in trial.rewritten:
-            file, qualname, line = key
-            new = next(
-                code
-                for code in _codes(compile(trial.texts[file], file, "exec"))
-                if (code.co_qualname, code.co_firstlineno) == (qualname, line)
-            )
-            functions = _functions(trial.scene, key)
-            if not functions:
-                raise ValueError("the function is not found")
-            for function in functions:
-                before.append((function, function.__code__))
-                function.__code__ = new
-        yield
-    finally:
-        for function, code in reversed(before):
-            function.__code__ = code
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
-
-
-def _functions(scene: Scene, key: tuple[str, str, int]) -> list[FunctionType]:
-    """The functions with this code: methods of the network's classes, and functions beside them."""
-    spaces: list[Mapping[str, Any]] = [scene.names]
-    for module in scene.model.modules():
-        for cls in type(module).__mro__:
-            spaces.append(vars(cls))
-            spaces += [fn.__globals__ for fn in vars(cls).values() if isinstance(fn, FunctionType)][:1]
-    code = scene.codes[key]
-    found = {id(value): value for space in spaces for value in list(space.values()) if isinstance(value, FunctionType)}
-    return [function for function in found.values() if function.__code__ is code]
-
-
 def _put(model: nn.Module, path: str, layer: nn.Module) -> None:
     """Replace a layer by its path."""
     owner, _, name = path.rpartition(".")
@@ -444,65 +250,6 @@ def _put(model: nn.Module, path: str, layer: nn.Module) -> None:
         setattr(parent, name, layer)
 
 
-def _names_in(scene: Scene, file: str) -> Mapping[str, Any]:
-    """The global names of a source file."""
-    if scene.site is not None and scene.site.file == file:
-        return scene.names
-    modules = list(sys.modules.values())
-    return next((vars(module) for module in modules if getattr(module, "__file__", None) == file), {})
-
-
-def settings_of(layer: nn.Module) -> dict[str, Any]:
-    """With which arguments a layer was made, as far as it remembers them."""
-    found = {}
-    for name in parameters_of(type(layer)):
-        if name == "bias":
-            found[name] = bool(getattr(layer, "bias", None) is not None or getattr(layer, "in_proj_bias", None) is not None)
-            if isinstance(layer, nn.RNNBase):
-                found[name] = bool(layer.bias)
-        elif name not in ("device", "dtype") and hasattr(layer, name):
-            found[name] = getattr(layer, name)
-    if isinstance(layer, nn.MultiheadAttention) and layer.kdim == layer.vdim == layer.embed_dim:
-        del found["kdim"], found["vdim"]  # they follow embed_dim
-    return found
-
-
-def rebuilt(layer: nn.Module, settings: dict[str, Any]) -> nn.Module:
-    """The same layer with other settings, on the same device and of the same dtype.
-
-    Raises:
-        Exception: when the class does not take them.
-    """
-    weight = next(layer.parameters(), None)
-    kept = settings_of(layer) | settings
-    if weight is not None:
-        kept |= {"device": weight.device, "dtype": weight.dtype}
-    return type(layer)(**kept).train(layer.training)
-
-
-def written(value: Any) -> str:
-    """A setting as one types it: 3 for (3, 3)."""
-    if isinstance(value, tuple | list) and len(set(value)) == 1 and len(value) > 1:
-        value = value[0]
-    return repr(value)
-
-
-def expression(layer: nn.Module, names: Mapping[str, Any]) -> str:
-    """The call that makes such a layer, without what is at its default."""
-    cls = type(layer)
-    prefix = "" if names.get(cls.__name__) is cls else "nn." if names.get("nn") is nn else "torch.nn."
-    parts = []
-    has = settings_of(layer)
-    for name, parameter in parameters_of(cls).items():
-        if name not in has:
-            continue
-        if parameter.default is inspect.Parameter.empty:
-            parts.append(written(has[name]))
-        elif written(has[name]) != written(parameter.default):
-            parts.append(f"{name}={written(has[name])}")
-    return f"{prefix}{cls.__name__}({', '.join(parts)})"
-
-
 def _after_building(trial: Trial, path: str, new: nn.Module) -> None:
     """A line that puts a layer into the network once it is built, where its own line makes others too."""
     scene = trial.scene
@@ -511,8 +258,9 @@ def _after_building(trial: Trial, path: str, new: nn.Module) -> None:
     line = f"{scene.name}{steps} = {expression(new, scene.names)}"
     if scene.site is not None and scene.name.isidentifier():
         for node in ast.walk(parse(original(scene.site.file))):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                if node.targets[0].id == scene.name and node.lineno < scene.site.line:
-                    trial.texts.more.append((scene.site.file, node.end_lineno or node.lineno, line, 1))
-                    return
+            if not isinstance(node, ast.Assign) or ast.unparse(node.targets[0]) != scene.name:
+                continue
+            if node.lineno < scene.site.line:
+                trial.texts.more.append((scene.site.file, node.end_lineno or node.lineno, line, 1))
+                return
     trial.loose.append(line)

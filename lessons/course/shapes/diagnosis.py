@@ -6,19 +6,20 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from lessons.course.shapes.changes import Convert, Insert, Scene
-from lessons.course.shapes.layers import (
+from lessons.course.shapes.attempt import Scene
+from lessons.course.shapes.changes import Convert, Insert
+from lessons.course.shapes.layers import loader_with_one_left
+from lessons.course.shapes.search import Remedy
+from lessons.course.shapes.trial import Outcome, Step
+from lessons.course.shapes.way import (
     CONVOLUTIONS,
     NORMS,
     POOLINGS,
     before_flattening,
-    loader_with_one_left,
     maker,
     takes,
     way_back,
 )
-from lessons.course.shapes.search import Remedy
-from lessons.course.shapes.trial import Outcome, Step
 from lessons.course.shapes.words import say
 
 
@@ -139,7 +140,12 @@ def batch_eaten(outcome: Outcome, step: Step) -> Iterator[str]:
         return
     batch = outcome.inputs[0].shape[0]
     for before in way_back(outcome, step):
-        if before.takes and before.gives and before.takes[0][:1] == (batch,) and before.gives[0][:1] != (batch,):
+        if (
+            before.takes
+            and before.gives
+            and before.takes[0][:1] == (batch,)
+            and before.gives[0][:1] != (batch,)
+        ):
             key = "batch eaten" if len(before.gives[0]) < 2 else "rows from"
             yield say(key, path=before.path or before.name, shape=before.gives[0], before=before.takes[0])
             return
@@ -170,7 +176,7 @@ def of_an_operation(outcome: Outcome) -> Iterator[str]:
         yield say("numbers", arrive=shapes[0][-1], by=by_whom(outcome, step), layer=step.name, number=wants)
     elif len(shapes) == 2:
         one, other = shapes
-        named = {"one": one, "other": other}
+        named: dict[str, object] = {"one": one, "other": other}
         named |= {"by_one": by_whom(outcome, step, 0), "by_other": by_whom(outcome, step, 1)}
         at = next((i for i in range(1, min(len(one), len(other)) + 1) if one[-i] != other[-i]), None)
         if len(one) == len(other) and at is not None:

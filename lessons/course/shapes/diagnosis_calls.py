@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lessons.course.shapes.changes import Scene
+from lessons.course.shapes.attempt import Scene
 from lessons.course.shapes.losses import BY_CLASS, both_sides, loss_name
 from lessons.course.shapes.weights import differences, other_prefix, wrapped
 from lessons.course.shapes.words import say

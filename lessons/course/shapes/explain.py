@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lessons.course.shapes.changes import Scene, Trial, attempt
+from lessons.course.shapes.attempt import Scene, Trial, attempt
 from lessons.course.shapes.diagnosis import batch_eaten, of_a_layer, of_an_operation
 from lessons.course.shapes.diagnosis_calls import of_a_loss, of_weights
 from lessons.course.shapes.failure import Call, Failure
@@ -109,7 +109,11 @@ class Explanation:
                         outcome, _ = attempt(scene, [])
                     except Exception:
                         continue
-                    same = outcome.fault and self.outcome.fault and outcome.fault.takes == self.outcome.fault.takes
+                    same = (
+                        outcome.fault
+                        and self.outcome.fault
+                        and outcome.fault.takes == self.outcome.fault.takes
+                    )
                     path = outcome.fault.path if outcome.fault else ""
                     if same and path and larger.get_submodule(path) is self._failing():
                         self.scene, self.outcome = scene, outcome

@@ -22,7 +22,7 @@ TORCH = Path(torch.__file__).parent
 COURSE = Path(lessons.__file__).parent
 MODULE = str(TORCH / "nn" / "modules" / "module.py")
 FUNCTIONAL = str(TORCH / "nn" / "functional.py")
-LIBRARIES = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+LIBRARIES = [Path(sysconfig.get_paths()[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 
 # What PyTorch says when a shape, a dtype or a device does not fit
 ABOUT_SHAPES = re.compile(
@@ -136,16 +136,21 @@ def find_failure(error: BaseException) -> Failure | None:
     meet = next((n for n, (frame, _) in enumerate(frames) if inner and frame is inner[0][0]), 0)
     cause = find_failure(error.__cause__)
     for call in cause.calls if cause else []:
-        call.frames += [frame for frame, _ in reversed(frames[:meet]) if is_learners(frame.f_code.co_filename)]
+        call.frames += [
+            frame for frame, _ in reversed(frames[:meet]) if is_learners(frame.f_code.co_filename)
+        ]
     return cause
 
 
 def _failure(error: BaseException, frames: list[tuple[FrameType, int]]) -> Failure | None:
-    calls, callers = [], []
+    calls: list[Call] = []
+    callers: list[tuple[FrameType, int]] = []
     for frame, instruction in frames:
         code, names = frame.f_code, frame.f_locals
         if code.co_filename == MODULE and code.co_name == "load_state_dict":
-            return Failure(error, "load_state_dict", [_call(names["self"], (names["state_dict"],), {}, callers)])
+            return Failure(
+                error, "load_state_dict", [_call(names["self"], (names["state_dict"],), {}, callers)]
+            )
         if code.co_filename == MODULE and code.co_name == "_call_impl":
             calls.append(_call(names["self"], names["args"], names["kwargs"], callers))
         if code.co_filename == FUNCTIONAL and {"input", "target"} <= names.keys() and not calls:

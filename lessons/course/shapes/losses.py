@@ -1,4 +1,4 @@
-"""Which changes may help when a loss refuses its scores and targets; where they came from, when that is it."""
+"""Which changes may help when a loss refuses its scores and targets, and where these came from."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -7,15 +7,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lessons.course.shapes.changes import Change, Convert, Rebuild, Scene, Swap, changed_call
+from lessons.course.shapes.attempt import Change, Scene
+from lessons.course.shapes.changes import Convert, Rebuild, Swap
 from lessons.course.shapes.failure import Call
-from lessons.course.shapes.layers import batch_lost, gives, maker
+from lessons.course.shapes.layers import batch_lost
 from lessons.course.shapes.source import expression_at, name_of, original, parse, statement_at
 from lessons.course.shapes.trial import Outcome, Step
+from lessons.course.shapes.way import gives, maker
 
 BY_CLASS = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")  # losses whose targets are classes
 # Methods and functions that may be called once more to see what a network was called with
-HARMLESS = {"to", "float", "double", "long", "cuda", "cpu", "unsqueeze", "squeeze", "view", "reshape", "flatten"}
+HARMLESS = {
+    "to",
+    "float",
+    "double",
+    "long",
+    "cuda",
+    "cpu",
+    "unsqueeze",
+    "squeeze",
+    "view",
+    "reshape",
+    "flatten",
+}
 HARMLESS |= {"permute", "transpose", "detach", "rand", "randn", "zeros", "ones", "size", "movedim"}
 
 
@@ -52,10 +66,9 @@ def changes_for_loss(scene: Scene, args: list[Any], kwargs: dict[str, Any]) -> I
     if not isinstance(scores, Tensor) or not isinstance(targets, Tensor):
         return
     if scores.device != targets.device:
-        yield Convert(0.4, "", second, "{}.to(%r)" % str(scores.device))
-    if not scores.is_floating_point() or (targets.ndim > scores.ndim and targets.is_floating_point()):
-        if targets.is_floating_point():
-            yield Swap(0.2)
+        yield Convert(0.4, "", second, f"GIVEN.to({str(scores.device)!r})")
+    if targets.is_floating_point() and (not scores.is_floating_point() or targets.ndim > scores.ndim):
+        yield Swap(0.2)
     if loss_name(scene.model) in BY_CLASS:
         yield from _of_classes(scores, targets, first, second)
     else:
@@ -65,41 +78,41 @@ def changes_for_loss(scene: Scene, args: list[Any], kwargs: dict[str, Any]) -> I
 def _of_classes(scores: Tensor, targets: Tensor, first: int | str, second: int | str) -> Iterator[Change]:
     classes = scores.shape[1] if scores.ndim > 1 else scores.shape[0] if scores.ndim else 0
     if targets.shape == scores.shape and scores.ndim > 1:
-        yield Convert(0.4, "", second, "{}.argmax(1)")
+        yield Convert(0.4, "", second, "GIVEN.argmax(1)")
         if not targets.is_floating_point():
-            yield Convert(0.6, "", second, "{}.float()")
+            yield Convert(0.6, "", second, "GIVEN.float()")
     elif targets.ndim == 2 and targets.shape[1] == 1:
-        yield Convert(0.4, "", second, "{}.squeeze(1)")
+        yield Convert(0.4, "", second, "GIVEN.squeeze(1)")
     elif targets.ndim == 2 and targets.shape[0] == scores.shape[0] and scores.ndim == 2:
-        yield Convert(0.6, "", second, "{}.argmax(1)")
+        yield Convert(0.6, "", second, "GIVEN.argmax(1)")
     if targets.dtype not in (torch.int64, torch.uint8) and targets.shape != scores.shape:
-        yield Convert(0.4, "", second, "{}.long()")
+        yield Convert(0.4, "", second, "GIVEN.long()")
     if scores.ndim == 4 and scores.shape[2:] == (1, 1):
-        yield Convert(0.5, "", first, "{}.flatten(1)")
+        yield Convert(0.5, "", first, "GIVEN.flatten(1)")
     if scores.ndim == 3 and targets.ndim == 2 and scores.shape[:2] == targets.shape:
-        yield Convert(0.5, "", first, "{}.transpose(1, 2)")
+        yield Convert(0.5, "", first, "GIVEN.transpose(1, 2)")
     if scores.ndim == 1 and targets.ndim == 1 and len(targets) == 1:
-        yield Convert(0.5, "", first, "{}.unsqueeze(0)")
-    if not targets.is_floating_point() and targets.numel() and targets.ndim == 1:
-        if targets.min() == 1 and targets.max() == classes:
-            yield Convert(0.4, "", second, "{} - 1")
+        yield Convert(0.5, "", first, "GIVEN.unsqueeze(0)")
+    whole = not targets.is_floating_point() and targets.numel() and targets.ndim == 1
+    if whole and targets.min() == 1 and targets.max() == classes:
+        yield Convert(0.4, "", second, "GIVEN - 1")
 
 
 def _of_values(scores: Tensor, targets: Tensor, first: int | str, second: int | str) -> Iterator[Change]:
     if not targets.is_floating_point():
-        yield Convert(0.5, "", second, "{}.float()")
+        yield Convert(0.5, "", second, "GIVEN.float()")
     elif targets.dtype != scores.dtype and scores.is_floating_point():
-        yield Convert(0.5, "", second, "{}.to(%s)" % scores.dtype)
+        yield Convert(0.5, "", second, f"GIVEN.to({scores.dtype})")
     if scores.ndim == targets.ndim + 1 and scores.shape[-1] == 1:
-        yield Convert(0.4, "", first, "{}.squeeze(%d)" % (scores.ndim - 1))
-        yield Convert(0.6, "", second, "{}.unsqueeze(%d)" % targets.ndim)
+        yield Convert(0.4, "", first, f"GIVEN.squeeze({scores.ndim - 1})")
+        yield Convert(0.6, "", second, f"GIVEN.unsqueeze({targets.ndim})")
     if targets.ndim == scores.ndim + 1 and targets.shape[-1] == 1:
-        yield Convert(0.4, "", second, "{}.squeeze(%d)" % (targets.ndim - 1))
+        yield Convert(0.4, "", second, f"GIVEN.squeeze({targets.ndim - 1})")
     if targets.ndim == 1 and scores.ndim == 2 and scores.shape[1] > 1 and scores.shape[0] == len(targets):
         width = scores.shape[1]
-        yield Convert(0.9, "", second, "nn.functional.one_hot({}, %d).float()" % width)
+        yield Convert(0.9, "", second, f"nn.functional.one_hot(GIVEN, {width}).float()")
     if targets.numel() == scores.numel() and targets.shape != scores.shape:
-        yield Convert(0.8, "", second, "{}.view(%s)" % ", ".join(map(str, scores.shape)))
+        yield Convert(0.8, "", second, f"GIVEN.view({', '.join(map(str, scores.shape))})")
 
 
 def network_behind(scene: Scene) -> Call | None:
@@ -124,7 +137,9 @@ def network_behind(scene: Scene) -> Call | None:
         if not lines:
             return None
         value = max(lines, key=lambda one: one.lineno).value
-    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in HARMLESS:
+    while (
+        isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in HARMLESS
+    ):
         value = value.func.value
     if not isinstance(value, ast.Call) or value.keywords:
         return None
@@ -132,7 +147,8 @@ def network_behind(scene: Scene) -> Call | None:
     args = [_again(arg, scene.names) for arg in value.args]
     if not isinstance(model, nn.Module) or not args or not all(isinstance(arg, Tensor) for arg in args):
         return None
-    return Call(model, tuple(args), {}, changed_call(scene.site, value), [])
+    span = (value.lineno, value.col_offset, value.end_lineno or 0, value.end_col_offset or 0)
+    return Call(model, tuple(args), {}, scene.site._replace(known=span))
 
 
 def _again(node: ast.expr, names: Mapping[str, Any]) -> Any:

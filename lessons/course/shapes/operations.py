@@ -6,20 +6,28 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from lessons.course.shapes.changes import Change, Rebuild, Rewrite
-from lessons.course.shapes.layers import (
-    CONVOLUTIONS,
-    POOLINGS,
-    batch_lost,
-    gives,
-    keep_batch,
-    maker,
-    way_back,
-)
-from lessons.course.shapes.source import expression_at, name_of
+from lessons.course.shapes.attempt import Change
+from lessons.course.shapes.changes import Rebuild, Rewrite
+from lessons.course.shapes.inputs import call_at
+from lessons.course.shapes.layers import batch_lost, keep_batch
 from lessons.course.shapes.trial import Outcome, Step
+from lessons.course.shapes.way import CONVOLUTIONS, POOLINGS, gives, maker, way_back
 
-SUMS = ("add", "iadd", "sub", "isub", "mul", "imul", "radd", "truediv", "rsub", "rmul", "cat", "concat", "stack")
+SUMS = (
+    "add",
+    "iadd",
+    "sub",
+    "isub",
+    "mul",
+    "imul",
+    "radd",
+    "truediv",
+    "rsub",
+    "rmul",
+    "cat",
+    "concat",
+    "stack",
+)
 
 
 def changes_for_operation(outcome: Outcome) -> Iterator[Change]:
@@ -39,16 +47,9 @@ def changes_for_operation(outcome: Outcome) -> Iterator[Change]:
         yield from _sides(outcome, step)
 
 
-def _call(outcome: Outcome, step: Step) -> tuple[ast.expr | None, str]:
-    if step.site is None:
-        return None, ""
-    source = outcome.texts[step.site.file]  # type: ignore[index]
-    return expression_at(step.site, source), source
-
-
 def _other_size(outcome: Outcome, step: Step) -> Iterator[Change]:
     """``x.view(-1, 1024)`` with the number that a picture really has by now."""
-    node, _ = _call(outcome, step)
+    node, _ = call_at(step, outcome.texts)
     if not isinstance(node, ast.Call) or len(step.takes[0]) < 2:
         return
     row = math.prod(step.takes[0][1:])
@@ -58,7 +59,7 @@ def _other_size(outcome: Outcome, step: Step) -> Iterator[Change]:
 
 
 def _other_name(outcome: Outcome, step: Step, name: str) -> Iterator[Change]:
-    node, source = _call(outcome, step)
+    node, source = call_at(step, outcome.texts)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         owner = ast.get_source_segment(source, node.func.value)
         yield Rewrite(0.5, "", step.site, node.func, f"{owner}.{name}")
@@ -66,7 +67,7 @@ def _other_name(outcome: Outcome, step: Step, name: str) -> Iterator[Change]:
 
 def _other_dimension(outcome: Outcome, step: Step) -> Iterator[Change]:
     """The dimension in which the tensors may be joined: all others are the same."""
-    node, source = _call(outcome, step)
+    node, source = call_at(step, outcome.texts)
     shapes = step.takes
     if not isinstance(node, ast.Call) or len({len(shape) for shape in shapes}) > 1:
         return
@@ -74,7 +75,9 @@ def _other_dimension(outcome: Outcome, step: Step) -> Iterator[Change]:
         rest = {shape[:dimension] + shape[dimension + 1 :] for shape in shapes}
         if len(rest) > 1:
             continue
-        where = [keyword.value for keyword in node.keywords if keyword.arg in ("dim", "axis")] or node.args[1:2]
+        where = [keyword.value for keyword in node.keywords if keyword.arg in ("dim", "axis")] or node.args[
+            1:2
+        ]
         if where:
             yield Rewrite(0.6, "", step.site, where[0], str(dimension))
         else:
@@ -98,7 +101,11 @@ def _sides(outcome: Outcome, step: Step) -> Iterator[Change]:
             continue
         for before in way_back(outcome, step, which):
             layer = before.module
-            if before.takes and before.takes[0][2:] == other[2:] and isinstance(layer, CONVOLUTIONS | POOLINGS):
+            if (
+                before.takes
+                and before.takes[0][2:] == other[2:]
+                and isinstance(layer, CONVOLUTIONS | POOLINGS)
+            ):
                 yield from _same_size(before, layer, mine, other)
                 break
             if isinstance(layer, CONVOLUTIONS | POOLINGS):

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.cells import cell_len
 from torch import nn
 
-from lessons.course.shapes.changes import Scene, Trial
+from lessons.course.shapes.attempt import Scene, Trial
 from lessons.course.shapes.failure import Failure, is_learners
 from lessons.course.shapes.losses import both_sides, loss_name
 from lessons.course.shapes.search import Remedy
@@ -140,9 +140,9 @@ def _pieces(sentence: str) -> list[str]:
     pieces: list[str] = []
     for character in f" {sentence}":
         wide = cell_len(character) == 2
-        if pieces and not wide and character != " " and cell_len(pieces[-1][-1]) == 1:
-            pieces[-1] += character
-        elif pieces and character in "，。；：、）":
+        if (pieces and not wide and character != " " and cell_len(pieces[-1][-1]) == 1) or (
+            pieces and character in "，。；：、）"
+        ):
             pieces[-1] += character
         else:
             pieces.append(character)
@@ -153,7 +153,11 @@ def sides_of(scene: Scene) -> list[str]:
     from lessons.course.shapes.diagnosis_calls import side_line
 
     both = both_sides(scene)
-    return [side_line(say(name), side) for name, side in zip(("scores", "targets"), both, strict=True)] if both else []
+    return (
+        [side_line(say(name), side) for name, side in zip(("scores", "targets"), both, strict=True)]
+        if both
+        else []
+    )
 
 
 def call_name(node: ast.expr | None, source: str) -> str:
@@ -165,4 +169,9 @@ def call_name(node: ast.expr | None, source: str) -> str:
 
 def is_wrapper(module: nn.Module) -> bool:
     """Whether a module runs another one in a way of its own: on several devices, or compiled."""
-    return type(module).__name__ in ("OptimizedModule", "DistributedDataParallel", "DataParallel", "FullyShardedDataParallel")
+    return type(module).__name__ in (
+        "OptimizedModule",
+        "DistributedDataParallel",
+        "DataParallel",
+        "FullyShardedDataParallel",
+    )

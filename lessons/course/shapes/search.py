@@ -1,12 +1,12 @@
 """The changes that were tried and then ran, the likeliest first."""
 
-import os
 from dataclasses import dataclass
 
 from torch import nn
 
-from lessons.course.shapes.changes import Change, Scene, Trial, attempt
-from lessons.course.shapes.layers import changes_for_layer, changes_of_input
+from lessons.course.shapes.attempt import Change, Scene, Trial, attempt
+from lessons.course.shapes.inputs import changes_of_input
+from lessons.course.shapes.layers import changes_for_layer
 from lessons.course.shapes.losses import changes_before_loss, changes_for_loss
 from lessons.course.shapes.operations import changes_for_operation
 from lessons.course.shapes.trial import Outcome
@@ -39,7 +39,7 @@ def candidates(outcome: Outcome, scene: Scene, trial: Trial) -> list[Change]:
 
 
 def find_remedies(scene: Scene, outcome: Outcome, trial: Trial) -> list[Remedy]:
-    """Try what may help; what brings the network further, but not to its end, is tried with one thing more."""
+    """Try what may help; what brings the network further, but not to its end, with one thing more."""
     found: list[Remedy] = []
     odd: list[Remedy] = []
     paths: list[tuple[list[Change], Outcome, Trial]] = [([], outcome, trial)]
@@ -54,11 +54,8 @@ def find_remedies(scene: Scene, outcome: Outcome, trial: Trial) -> list[Remedy]:
                 seen.add(repr(both))
                 try:
                     after, trial = attempt(scene, both)
-                except Exception as e:  # a change that cannot be made, such as groups that do not divide
-                    import traceback
-                    if os.environ.get("DBG"): traceback.print_exc()
+                except Exception:  # a change that cannot be made, such as groups that do not divide
                     continue
-                if os.environ.get("DBG"): print(both, after.error)
                 cost = sum(one.cost for one in both) + 2 * trial.detached
                 good = scene.kind != "forward" or keeps_batch(after)
                 if after.ran and good and after.loss_error is None:
@@ -72,7 +69,11 @@ def find_remedies(scene: Scene, outcome: Outcome, trial: Trial) -> list[Remedy]:
         further.sort(key=lambda one: one[0])
         paths = [(changes, after, trial) for _, changes, after, trial in further[:4]]
     found = sorted(found or odd, key=lambda remedy: remedy.cost)
-    found = list({repr((remedy.trial.texts.final(), remedy.trial.loose)): remedy for remedy in reversed(found)}.values())
+    found = list(
+        {
+            repr((remedy.trial.texts.final(), remedy.trial.loose)): remedy for remedy in reversed(found)
+        }.values()
+    )
     found.reverse()
     return [remedy for remedy in found if remedy.cost < found[0].cost + 2][:OFFERED]
 

@@ -1,6 +1,7 @@
 """The learner's source: the line that built a layer, the line that called it, and either with a change."""
 
 import ast
+import functools
 import inspect
 import linecache
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,9 @@ class Texts:
 
     def __init__(self) -> None:
         self.now: dict[str, str] = {}
-        self.more: list[tuple[str, int, str, int]] = []  # lines to add to a file, before (0) or behind (1) one
+        self.more: list[
+            tuple[str, int, str, int]
+        ] = []  # lines to add to a file, before (0) or behind (1) one
 
     def __getitem__(self, file: str) -> str:
         return self.now[file] if file in self.now else original(file)
@@ -63,6 +66,7 @@ def original(file: str) -> str:
     return "".join(linecache.getlines(file))
 
 
+@functools.lru_cache(maxsize=64)  # all trials of a report look into the same few texts
 def parse(text: str) -> ast.Module:
     try:
         return ast.parse(text)
@@ -118,11 +122,11 @@ def built_at(
     if site is not None and is_learners(site.file):
         tree = parse(texts[site.file])
         roots = [name for name, value in names.items() if value is root]
-        for node in reversed([node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign)]):
+        for node in reversed(_assignments(tree)):
             base, rest = _target(node)
-            if base in roots and node.lineno != site.line and rest == parts[: len(rest)]:
-                if found := _inside(node.value, parts[len(rest) :], layer, tree, True):
-                    return Built(site.file, *found)
+            matches = base in roots and node.lineno != site.line and rest == parts[: len(rest)]
+            if matches and (found := _inside(node.value, parts[len(rest) :], layer, tree, True)):
+                return Built(site.file, *found)
     for depth in range(len(parts) - 1, -1, -1):
         owner = root.get_submodule(".".join(parts[:depth]))
         alone = sum(type(module) is type(owner) for module in root.modules()) == 1
@@ -132,15 +136,19 @@ def built_at(
                 continue
             tree = parse(texts[file])
             for body in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == cls.__name__):
-                for node in ast.walk(body):
-                    if isinstance(node, ast.Assign | ast.AnnAssign):
-                        base, rest = _target(node)
-                        if base == "self" and rest and rest == parts[depth : depth + len(rest)]:
-                            if found := _inside(node.value, parts[depth + len(rest) :], layer, tree, alone):
-                                return Built(file, *found)
-                if found := _the_only_one(body, layer):
-                    return Built(file, found, alone and not _repeats(body, found))
+                for node in _assignments(body):
+                    base, rest = _target(node)
+                    matches = base == "self" and rest == parts[depth : depth + len(rest)] != []
+                    inside = parts[depth + len(rest) :]
+                    if matches and (found := _inside(node.value, inside, layer, tree, alone)):
+                        return Built(file, *found)
+                if only := _the_only_one(body, layer):
+                    return Built(file, only, alone and not _repeats(body, only))
     return None
+
+
+def _assignments(tree: ast.AST) -> list[ast.Assign | ast.AnnAssign]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign)]
 
 
 def _target(node: ast.Assign | ast.AnnAssign) -> tuple[str, list[str]]:
@@ -196,11 +204,12 @@ def _from_helper(
 ) -> tuple[ast.Call, bool] | None:
     """The same in a function of the file that returns the layer; a change there may change others too."""
     for body in ast.walk(tree):
-        if isinstance(body, ast.FunctionDef) and body.name == name_of(node.func):
-            for line in ast.walk(body):
-                if isinstance(line, ast.Return) and isinstance(line.value, ast.Call) and line.value is not node:
-                    if found := _inside(line.value, parts, layer, tree, False):
-                        return found[0], False
+        if not isinstance(body, ast.FunctionDef) or body.name != name_of(node.func):
+            continue
+        for line in ast.walk(body):
+            value = line.value if isinstance(line, ast.Return) else None
+            if value is not node and (found := _inside(value, parts, layer, tree, False)):
+                return found[0], False
     return None
 
 

@@ -9,6 +9,7 @@ import copy
 import io
 import logging
 import random
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from lessons.course.shapes.failure import MODULE, Site, calling_site
+from lessons.course.shapes.source import Texts
 
 Shape = tuple[int, ...]
 ENOUGH = 25.0  # seconds for all trials together: a forward that takes long by itself is not tried often
@@ -59,7 +61,7 @@ class Outcome:
     result: list[Tensor]
     error: Exception | None = None
     fault: Step | None = None  # a layer of torch or a function; None when the learner's own code raised
-    texts: dict[str, str] = field(default_factory=dict)  # source files, as changed for this trial
+    texts: Texts = field(default_factory=Texts)  # source files, as changed for this trial
     loss_error: Exception | None = None  # of the loss that takes the result
 
     @property
@@ -129,7 +131,9 @@ class Recorder(TorchFunctionMode):
     def _after(self, module: nn.Module, args: tuple, result: Any) -> None:
         self._end(self.open.pop(), result)
 
-    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         site = None if self.open else calling_site()
         inputs = tensors_in((args, kwargs or {})) if site else []
         if not inputs:
@@ -146,8 +150,6 @@ class Recorder(TorchFunctionMode):
 
 def _site_of_layer() -> Site | None:
     """Where a layer was called: behind the two frames of its hook, and out of Sequential's loop."""
-    import sys
-
     frame = sys._getframe(1)
     while frame is not None and (frame.f_code.co_filename in (MODULE, __file__)):
         frame = frame.f_back  # type: ignore[assignment]
@@ -173,17 +175,31 @@ def check_types(module: nn.Module, inputs: list[Tensor]) -> None:
         raise RuntimeError(f"Expected all tensors to be on the same device: {given.device}, {weight.device}")
 
 
-def without_numbers(*values: Any) -> tuple[Any, Any]:
-    """Copies of modules and tensors that have no numbers, and the mode in which to run them.
+class WithoutNumbers:
+    """Makes copies of modules and tensors that have no numbers; ``mode`` is the mode in which to run them.
 
-    Raises:
-        Exception: whatever ``copy.deepcopy`` raises for something that cannot be copied.
+    The copies of a tensor are one and the same, since there is nothing in it that a trial could change.
     """
-    from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-    with FakeCopyMode(mode):
-        return copy.deepcopy(values), mode
+    def __init__(self, *values: Any) -> None:
+        from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
+
+        self.values = values
+        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self.copying = FakeCopyMode(self.mode)
+        modules = [value for value in values if isinstance(value, nn.Module)]
+        tensors = [t for m in modules for t in (*m.parameters(), *m.buffers())] + tensors_in(list(values))
+        with self.copying:
+            self.made = {id(tensor): copy.deepcopy(tensor) for tensor in tensors}
+
+    def copy(self) -> Any:
+        """A fresh copy of all of them.
+
+        Raises:
+            Exception: whatever ``copy.deepcopy`` raises for something that cannot be copied.
+        """
+        with self.copying:
+            return copy.deepcopy(self.values, dict(self.made))
 
 
 def run(model: nn.Module, args: tuple, kwargs: dict, mode: Any, kind: str = "forward") -> Outcome:
@@ -195,7 +211,11 @@ def run(model: nn.Module, args: tuple, kwargs: dict, mode: Any, kind: str = "for
         outcome = Outcome(model, [], tensors_in((args, kwargs)), [])
         try:
             with undisturbed(), mode, torch.no_grad():
-                result = model.load_state_dict(*args, **kwargs) if kind == "load_state_dict" else model(*args, **kwargs)
+                result = (
+                    model.load_state_dict(*args, **kwargs)
+                    if kind == "load_state_dict"
+                    else model(*args, **kwargs)
+                )
                 outcome.result = tensors_in(result)
         except Exception as error:
             outcome.error = error
@@ -223,10 +243,13 @@ def undisturbed() -> Iterator[None]:
     random_state, numpy_state, log_level = random.getstate(), np.random.get_state(), log.level
     log.setLevel(logging.CRITICAL)
     try:
-        with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(io.StringIO()):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield
+        with (
+            torch.random.fork_rng(devices=[]),
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
     finally:
         random.setstate(random_state)
         np.random.set_state(numpy_state)

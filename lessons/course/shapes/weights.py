@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from lessons.course.shapes.changes import Change, Convert, Keyword, Rebuild
-from lessons.course.shapes.layers import gives, takes
+from lessons.course.shapes.attempt import Change
+from lessons.course.shapes.changes import Convert, Keyword, Rebuild
+from lessons.course.shapes.way import gives, takes
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
 
@@ -53,7 +54,10 @@ def other_prefix(model: nn.Module, weights: Mapping[str, Any]) -> tuple[str, str
                 found[(has[: -len(name)], "")] += 1
             elif has != name and name.endswith(f".{has}"):
                 found[("", name[: -len(has)])] += 1
-            elif has.partition(".")[2] == name.partition(".")[2] and has.partition(".")[0] != name.partition(".")[0]:
+            elif (
+                has.partition(".")[2] == name.partition(".")[2]
+                and has.partition(".")[0] != name.partition(".")[0]
+            ):
                 found[(has.partition(".")[0] + ".", name.partition(".")[0] + ".")] += 1
     if not found:
         return None
@@ -64,26 +68,30 @@ def other_prefix(model: nn.Module, weights: Mapping[str, Any]) -> tuple[str, str
 def changes_for_weights(model: nn.Module, weights: Any) -> Iterator[Change]:
     """What may help, in no order; what loses weights comes last."""
     if isinstance(weights, nn.Module):
-        yield Convert(0.2, "", 0, "{}.state_dict()")
+        yield Convert(0.2, "", 0, "GIVEN.state_dict()")
     if not isinstance(weights, Mapping):
         return
     if (key := wrapped(weights)) is not None:
-        yield Convert(0.2, "", 0, "{}[%r]" % key)
+        yield Convert(0.2, "", 0, f"GIVEN[{key!r}]")
         return
     if prefix := other_prefix(model, weights):
         old, new = prefix
         if not new:
-            yield Convert(0.3, "", 0, "{{name.removeprefix(%r): weight for name, weight in {}.items()}}" % old)
+            yield Convert(
+                0.3, "", 0, f"{{name.removeprefix({old!r}): weight for name, weight in GIVEN.items()}}"
+            )
         elif not old:
-            yield Convert(0.3, "", 0, "{{%r + name: weight for name, weight in {}.items()}}" % new)
+            yield Convert(0.3, "", 0, f"{{{new!r} + name: weight for name, weight in GIVEN.items()}}")
         else:
-            how = "{{name.replace(%r, %r, 1): weight for name, weight in {}.items()}}" % (old, new)
+            how = f"{{name.replace({old!r}, {new!r}, 1): weight for name, weight in GIVEN.items()}}"
             yield Convert(0.3, "", 0, how)
     differ = differences(model, weights)
     yield from _other_sizes(model, differ)
     if differ.sizes:
         only = ", ".join(map(repr, differ.sizes))
-        yield DropSizes(2.0, "", 0, "{{name: weight for name, weight in {}.items() if name not in (%s,)}}" % only)
+        yield DropSizes(
+            2.0, "", 0, f"{{name: weight for name, weight in GIVEN.items() if name not in ({only},)}}"
+        )
     elif differ.lacks or differ.besides:
         yield Keyword(1.5 if len(differ.lacks) < len(model.state_dict()) else 9.0, "", "strict", "False")
 

@@ -31,7 +31,8 @@ WORDS = {  # English, Chinese
     "flat": (
         "{channels} channels x {height} x {width} = {arrive} numbers a picture arrive, but {layer} was built "
         "for {number}{product}.",
-        "每张图传来 {channels} 个通道 x {height} x {width} = {arrive} 个数，但 {layer} 是按 {number}{product} 建的。",
+        "每张图传来 {channels} 个通道 x {height} x {width} = {arrive} 个数，"
+        "但 {layer} 是按 {number}{product} 建的。",
     ),
     "product": (" = {} x {} x {}", " = {} x {} x {}"),
     "size fits": (
@@ -51,7 +52,8 @@ WORDS = {  # English, Chinese
     "no flatten": (
         "A Linear looks at the last dimension alone. It gets {shape}, whose last is {arrive}; flattened, a "
         "picture is {product} = {flat} numbers.",
-        "Linear 只看最后一维。它收到 {shape}，最后一维是 {arrive}；展平以后每张图是 {product} = {flat} 个数。",
+        "Linear 只看最后一维。它收到 {shape}，最后一维是 {arrive}；"
+        "展平以后每张图是 {product} = {flat} 个数。",
     ),
     "channels": (
         "{arrive} channels arrive{by}, but {layer} was built for {number}.",
@@ -74,7 +76,8 @@ WORDS = {  # English, Chinese
         "Embedding 接收整数（torch.long）；这里是 {}。",
     ),
     "index range": (
-        "The largest index that arrives is {largest} and the smallest {smallest}; an Embedding of {rows} rows "
+        "The largest index that arrives is {largest} and the smallest {smallest}; an Embedding of "
+        "{rows} rows "
         "takes 0 to {last}.",
         "传来的最大下标是 {largest}，最小是 {smallest}；有 {rows} 行的 Embedding 接收 0 到 {last}。",
     ),
@@ -87,7 +90,8 @@ WORDS = {  # English, Chinese
         "卷积核（池化窗口）是 {kernel}，而图片到这里只剩 {sides}。",
     ),
     "one value": (
-        "BatchNorm needs more than one value a channel to take a mean in training; a batch of {shape} has one.",
+        "BatchNorm needs more than one value a channel to take a mean in training; a batch of "
+        "{shape} has one.",
         "训练时 BatchNorm 要对每个通道求均值，一个通道不能只有一个值；{shape} 这一批只有一个。",
     ),
     "one row": (
@@ -99,7 +103,8 @@ WORDS = {  # English, Chinese
         "{layer} 接收 {wanted} 维；这里是 {shape}，有 {number} 维。",
     ),
     "sides": (
-        "The two sides are {one}{by_one} and {other}{by_other}: they differ in dimension {dimension}, {a} and "
+        "The two sides are {one}{by_one} and {other}{by_other}: they differ in dimension "
+        "{dimension}, {a} and "
         "{b}.",
         "两边是 {one}{by_one} 和 {other}{by_other}：第 {dimension} 维不一样，一边 {a}，一边 {b}。",
     ),
@@ -108,7 +113,8 @@ WORDS = {  # English, Chinese
         "两边是 {one}{by_one} 和 {other}{by_other}：维数不一样。",
     ),
     "joined": (
-        "Tensors that are joined must agree in all dimensions but the one they are joined along: these are {}.",
+        "Tensors that are joined must agree in all dimensions but the one they are joined along: "
+        "these are {}.",
         "拼接的张量除了拼接的那一维，其余各维都要相同：这里是 {}。",
     ),
     "view": (
@@ -133,7 +139,8 @@ WORDS = {  # English, Chinese
         "输出在前，标签在后：这里写反了。",
     ),
     "one-hot": (
-        "The targets are one-hot rows of whole numbers; this loss takes the number of the class, one a picture.",
+        "The targets are one-hot rows of whole numbers; this loss takes the number of the class, "
+        "one a picture.",
         "标签是整数的 one-hot 行；这个损失要的是类别编号，每张图一个。",
     ),
     "target column": (
@@ -175,13 +182,28 @@ WORDS = {  # English, Chinese
     ),
     "lacks": ("The weights lack {}.", "权重里缺少 {}。"),
     "besides": ("They also have {}.", "还多出 {}。"),
-    "size": ("{name} is {there} in the weights and {here} in the network.", "{name} 在权重里是 {there}，在网络里是 {here}。"),
+    "size": (
+        "{name} is {there} in the weights and {here} in the network.",
+        "{name} 在权重里是 {there}，在网络里是 {here}。",
+    ),
     "and more": (" and {} more", " 等，还有 {} 个"),
-    "not weights": ("load_state_dict takes a state_dict; this is a {}.", "load_state_dict 接收的是 state_dict；这里是 {}。"),
+    "not weights": (
+        "load_state_dict takes a state_dict; this is a {}.",
+        "load_state_dict 接收的是 state_dict；这里是 {}。",
+    ),
     # --- what to do
-    "do": ("What to do (each was tried on a copy: the network then runs)", "怎么改（都在副本上试过，改后能运行）"),
-    "do loss": ("What to do (each was tried: the loss then has a value)", "怎么改（都试过，改后损失能算出来）"),
-    "do load": ("What to do (each was tried on a copy: the weights then load)", "怎么改（都在副本上试过，改后能加载）"),
+    "do": (
+        "What to do (each was tried on a copy: the network then runs)",
+        "怎么改（都在副本上试过，改后能运行）",
+    ),
+    "do loss": (
+        "What to do (each was tried: the loss then has a value)",
+        "怎么改（都试过，改后损失能算出来）",
+    ),
+    "do load": (
+        "What to do (each was tried on a copy: the weights then load)",
+        "怎么改（都在副本上试过，改后能加载）",
+    ),
     "or": ("or", "或者"),
     "likeliest": ("likeliest", "最可能"),
     "replace": ("replace", "原来"),

@@ -226,6 +226,22 @@ def start(work: Work) -> Iterator[dict]:
         yield row(name, "python -c pass", "<= 0.6", more, "s more")
 
 
+def why(work: Work) -> Iterator[dict]:
+    """A script that does not fail, under lessons why and under python; with the same losses."""
+    with tempfile.TemporaryDirectory() as folder:
+        script, losses = Path(folder, "train.py"), [Path(folder, "python"), Path(folder, "why")]
+        script.write_text(ways.TRAINING_SCRIPT, "utf-8")
+        steps = work.train // ways.BATCH_SIZE
+        commands = {
+            "python": Command([script, losses[0], steps]),
+            "why": Command([*LESSONS, "why", script, losses[1], steps]),
+        }
+        runs = take_turns(commands, work.rounds)
+        one, other = (path.read_text("utf-8") for path in losses)
+    same = one == other and one.count("\n") == steps
+    yield versus("a script under lessons why", "python", "<= 1.05", runs, "why", "python", same=same)
+
+
 def sketch10(work: Work) -> Iterator[dict]:
     """The default pictures, drawn from nothing."""
     runs = take_turns({"draw": Apart(ways.draw_sketch10)}, work.sketch10, warm_up=False)["draw"]
@@ -259,6 +275,19 @@ def off_a_line(case: str, against: str, points: dict[int, float]) -> dict:
 
 CASES = {
     case.__name__: case
-    for case in (train, limit, data, memory, evaluate, vgg16, seven, start, sketch10, scaling, recipes)
+    for case in (
+        train,
+        limit,
+        data,
+        memory,
+        evaluate,
+        vgg16,
+        seven,
+        start,
+        why,
+        sketch10,
+        scaling,
+        recipes,
+    )
 }
 UNASKED = [name for name in CASES if name != "recipes"]  # it takes half an hour by itself

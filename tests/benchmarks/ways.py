@@ -32,6 +32,30 @@ from .measure import MB, resident_mb
 BATCH_SIZE = 64
 FAST = {"channels_last": True}  # of lesson 8's recipe: what makes it faster and leaves the losses as they are
 
+# What a learner may have written: it knows nothing of the course. Arguments: a file for the losses, steps
+TRAINING_SCRIPT = """
+import sys
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(
+    nn.Conv2d(3, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Flatten(), nn.Linear(64 * 8 * 8, 64), nn.ReLU(), nn.Linear(64, 10),
+)
+loss_fn, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.01)
+with open(sys.argv[1], "w") as file:
+    for step in range(int(sys.argv[2])):
+        imgs, targets = torch.rand(64, 3, 32, 32), torch.randint(10, (64,))
+        loss = loss_fn(model(imgs), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        print(loss.item(), file=file)
+"""
+
 
 def pictures(name: str, train: bool, count: int) -> CourseData:
     """So many pictures of a data set, in random order, and repeated when it has fewer."""

@@ -127,25 +127,23 @@ def attempt(scene: Scene, changes: list[Change]) -> tuple[Outcome, Trial]:
 
 
 def _type_call(trial: Trial) -> None:
-    """Write what was done to the arguments into the line of the call."""
+    """Write what was done to the arguments into the line of the call, the last argument first."""
     scene = trial.scene
+    nodes = {argument: argument_node(trial, argument) for argument in trial.conversions}
     for name, text in trial.keywords.items():
-        node = expression_at(scene.site, trial.texts[scene.site.file]) if scene.site else None
-        if isinstance(node, ast.Call) and node.args and scene.site is not None:
-            last = len(node.args) - 1
-            before = trial.conversions.get(last) or ast.get_source_segment(
-                trial.texts[scene.site.file], node.args[last]
-            )
-            trial.conversions[last] = f"{before}, {name}={text}"
-    for argument in sorted(trial.conversions, key=lambda argument: _column(trial, argument), reverse=True):
-        node, text = argument_node(trial, argument), trial.conversions[argument]
+        call = expression_at(scene.site, trial.texts[scene.site.file]) if scene.site else None
+        if scene.site is None or not isinstance(call, ast.Call) or not call.args:
+            trial.loose.append(f"{name}={text}")
+            continue
+        last = len(call.args) - 1
+        nodes[last] = call.args[last]
+        before = ast.get_source_segment(trial.texts[scene.site.file], call.args[last])
+        trial.conversions[last] = f"{trial.conversions.get(last, before)}, {name}={text}"
+    places = {key: (node.lineno, node.col_offset) if node else (0, 0) for key, node in nodes.items()}
+    for argument in sorted(nodes, key=lambda key: places[key], reverse=True):
+        node, text = nodes[argument], trial.conversions[argument]
         if node is None or scene.site is None or not trial.texts.replace(scene.site.file, node, text):
             trial.loose.append(f"{scene.name}({text})")
-
-
-def _column(trial: Trial, argument: int | str) -> tuple[int, int]:
-    node = argument_node(trial, argument)
-    return (node.lineno, node.col_offset) if node else (0, 0)
 
 
 def argument_node(trial: Trial, argument: int | str) -> ast.expr | None:

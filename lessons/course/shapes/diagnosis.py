@@ -39,7 +39,7 @@ def of_a_layer(outcome: Outcome, scene: Scene, remedies: list[Remedy]) -> Iterat
     if step is None or step.module is None or not step.inputs:
         return
     layer, given, shape = step.module, step.inputs[0], step.takes[0]
-    label = step.path or scene.name
+    label = f"{scene.name}.{step.path}" if step.path.isdigit() else step.path or scene.name
     weight = next((p for p in layer.parameters() if p.is_floating_point()), None)
     if isinstance(layer, nn.Embedding) and given.is_floating_point():
         yield say("indices", given.dtype)
@@ -47,10 +47,10 @@ def of_a_layer(outcome: Outcome, scene: Scene, remedies: list[Remedy]) -> Iterat
     if weight is not None and given.device != weight.device:
         yield say("device", given=given.device, layer=label, wanted=weight.device)
         return
+    yield from _input_form(outcome)
     if weight is not None and given.dtype != weight.dtype and not isinstance(layer, nn.Embedding):
         yield say("dtype", given=given.dtype, layer=label, wanted=weight.dtype)
         return
-    yield from _input_form(outcome)
     yield from batch_eaten(outcome, step)
     if isinstance(layer, NORMS) and "more than 1 value" in str(outcome.error):
         yield say("one value", shape=shape)
@@ -130,7 +130,9 @@ def _input_form(outcome: Outcome) -> Iterator[str]:
     shape, number = tuple(outcome.inputs[0].shape), first.module.in_channels
     if len(shape) in (3, 4) and shape[-1] == number != shape[-3]:
         yield say("channels last", shape)
-    if len(shape) == 3:
+    if len(shape) == 3 and number == 1 != shape[0]:
+        yield say("no channel", shape, (shape[0], 1, *shape[1:]))
+    elif len(shape) == 3:
         yield say("no batch", shape)
 
 
@@ -181,10 +183,22 @@ def of_an_operation(outcome: Outcome) -> Iterator[str]:
         at = next((i for i in range(1, min(len(one), len(other)) + 1) if one[-i] != other[-i]), None)
         if len(one) == len(other) and at is not None:
             yield say("sides", **named, dimension=len(one) - at, a=one[-at], b=other[-at])
+            if "add" in step.name and len(one) == 4:
+                yield from _shortcut(one, other)
         else:
             yield say("side count", **named)
     else:
         yield say("shapes", ", ".join(map(str, shapes)))
+
+
+def _shortcut(one: tuple[int, ...], other: tuple[int, ...]) -> Iterator[str]:
+    """The convolution of 1 x 1 that makes the larger side of a sum like the other, if there is one."""
+    large, small = (one, other) if one[2:] > other[2:] else (other, one)
+    stride = max(1, round(large[2] / small[2]))
+    convolution = nn.Conv2d(large[1], small[1], 1, stride=stride, device="meta")
+    if tuple(convolution(torch.empty(large, device="meta")).shape) == small and large != small:
+        more = f", stride={stride}" if stride > 1 else ""
+        yield say("shortcut", f"nn.Conv2d({large[1]}, {small[1]}, 1{more})", large, small)
 
 
 def largest_index(layer: nn.Embedding, given: Tensor) -> Iterator[str]:

@@ -138,8 +138,10 @@ class Explanation:
         error = outcome.error if self.outside and outcome.error is not None else failure.error
         message = str(error).strip().partition("\n")[0]
         sentences = list(self._sentences())
+        if sentences and failure.kind != "load_state_dict":  # there the message goes on over many lines
+            sentences.append(say("message", message))
         if sentences or self.remedies:
-            lines += ["", say("what"), *indented([*sentences, say("message", message)])]
+            lines += ["", say("what"), *indented(sentences)]
         if self.remedies:
             title = {"loss": "do loss", "load_state_dict": "do load"}.get(failure.kind, "do")
             lines += ["", *what_to_do(self.remedies, say(title))]

@@ -36,7 +36,7 @@ def changes_of_input(outcome: Outcome) -> Iterator[Change]:
         if len(given) == 4 and given[1] == 1 and number == 3:
             yield Convert(0.9, "", 0, "GIVEN.expand(-1, 3, -1, -1)")
         if len(given) == 4 and given[1] == 4 and number == 3:
-            yield Convert(0.9, "", 0, "GIVEN[:, :3]")
+            yield Convert(0.6, "", 0, "GIVEN[:, :3]")
         if len(given) == 4 and given[1] == 3 and number == 1:
             yield Convert(1.1, "", 0, "GIVEN.mean(1, keepdim=True)")
         if len(given) == 2:

@@ -35,6 +35,8 @@ from lessons.course.shapes.way import (
     way_back,
 )
 
+USUAL = (28, 32, 64, 96, 128, 224, 256)  # sides of pictures
+
 
 def changes_for_layer(outcome: Outcome, scene: Scene) -> Iterator[Change]:
     """What may help the layer that refused its input, in no order."""
@@ -116,7 +118,7 @@ def _other_number(outcome: Outcome, step: Step) -> Iterator[Change]:
         if makes == arrive and not flattened:
             yield Rebuild(1.2, made_by.path, {name: number})
         elif flattened and arrive % makes == 0 and number % (arrive // makes) == 0:
-            yield Rebuild(1.5, made_by.path, {name: number // (arrive // makes)})
+            yield Rebuild(1.9, made_by.path, {name: number // (arrive // makes)})
     if flattened and len(flattened) == 4:
         yield from _other_picture(outcome, step, flattened, number)
     yield from batch_lost(outcome, step)
@@ -129,11 +131,12 @@ def _other_picture(outcome: Outcome, step: Step, flattened: tuple[int, ...], num
     pictures = outcome.inputs[0] if outcome.inputs else None
     if not side or side * side * channels != number or pictures is None or pictures.ndim != 4:
         return
-    guesses = {round(pictures.shape[-1] * side / max(width, 1)), 28, 32, 64, 96, 128, 224, 256}
+    guesses = {round(pictures.shape[-1] * side / max(width, 1)), *USUAL}
     for size in sorted(guesses, key=lambda size: abs(size - pictures.shape[-1] * side / max(width, 1)))[:4]:
         if size > 1 and size != pictures.shape[-1]:
+            cost = 1.7 if size in USUAL else 1.8
             how = f"nn.functional.interpolate(GIVEN, size=({size}, {size}))"
-            yield Convert(1.7, "", 0, how)
+            yield Convert(cost, "", 0, how)
     poolings = [before for before in way_back(outcome, step) if isinstance(before.module, POOLINGS)]
     if (side * 2, side * 2) == (height, width) and step.path:
         last = next((s for s in way_back(outcome, step) if isinstance(s.module, nn.Flatten)), None)

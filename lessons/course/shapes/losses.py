@@ -13,7 +13,7 @@ from lessons.course.shapes.failure import Call
 from lessons.course.shapes.layers import batch_lost
 from lessons.course.shapes.source import expression_at, name_of, original, parse, statement_at
 from lessons.course.shapes.trial import Outcome, Step
-from lessons.course.shapes.way import gives, maker
+from lessons.course.shapes.way import TRANSPOSED, gives, maker, way_back
 
 BY_CLASS = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")  # losses whose targets are classes
 # Methods and functions that may be called once more to see what a network was called with
@@ -200,6 +200,10 @@ def changes_before_loss(outcome: Outcome, scene: Scene) -> Iterator[Change]:
     result, targets = outcome.result[0], scene.loss[1] if scene.loss else None
     end = end_of(outcome)
     yield from batch_lost(outcome, end)
+    if targets is not None and result.ndim == targets.ndim and result.shape[2:] < targets.shape[2:]:
+        for step in way_back(outcome, end):
+            if isinstance(step.module, TRANSPOSED) and max(step.module.stride) > 1:
+                yield Rebuild(1.0, step.path, {"output_padding": 1})
     by = maker(outcome, end)
     if by is None or targets is None or result.ndim < 2:
         return

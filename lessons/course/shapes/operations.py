@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from torch import nn
 
 from lessons.course.shapes.attempt import Change
-from lessons.course.shapes.changes import Rebuild, Rewrite
+from lessons.course.shapes.changes import Convert, Rebuild, Rewrite
 from lessons.course.shapes.inputs import call_at
 from lessons.course.shapes.layers import batch_lost, keep_batch
 from lessons.course.shapes.trial import Outcome, Step
-from lessons.course.shapes.way import CONVOLUTIONS, POOLINGS, gives, maker, way_back
+from lessons.course.shapes.way import CONVOLUTIONS, POOLINGS, TRANSPOSED, gives, maker, way_back
 
 SUMS = (
     "add",
@@ -45,6 +45,7 @@ def changes_for_operation(outcome: Outcome) -> Iterator[Change]:
         yield from _other_dimension(outcome, step)
     if step.name in SUMS and len(step.inputs) > 1:
         yield from _sides(outcome, step)
+        yield from _even_pictures(outcome)
 
 
 def _other_size(outcome: Outcome, step: Step) -> Iterator[Change]:
@@ -99,6 +100,9 @@ def _sides(outcome: Outcome, step: Step) -> Iterator[Change]:
                 yield Rebuild(1.0 + 0.1 * which, by.path, {name: other[channel]})
         if mine[2:] == other[2:] or len(mine) < 3:
             continue
+        missing = other[-1] - mine[-1]
+        if by is not None and isinstance(by.module, TRANSPOSED) and 0 < missing < max(by.module.stride):
+            yield Rebuild(1.0, by.path, {"output_padding": missing})
         for before in way_back(outcome, step, which):
             layer = before.module
             if (
@@ -110,6 +114,17 @@ def _sides(outcome: Outcome, step: Step) -> Iterator[Change]:
                 break
             if isinstance(layer, CONVOLUTIONS | POOLINGS):
                 yield from _same_size(before, layer, mine, other)
+
+
+def _even_pictures(outcome: Outcome) -> Iterator[Change]:
+    """Pictures whose sides can be halved several times, so that both ways have the same size in the end."""
+    pictures = outcome.inputs[0] if outcome.inputs else None
+    if pictures is not None and pictures.ndim == 4:
+        height, width = pictures.shape[2:]
+        sizes = {(height // by * by, width // by * by) for by in (2, 4, 8, 16, 32)} - {(height, width)}
+        for size in sorted(sizes, reverse=True)[:3]:
+            if min(size) > 0:
+                yield Convert(1.6, "", 0, f"nn.functional.interpolate(GIVEN, size={size})")
 
 
 def _same_size(

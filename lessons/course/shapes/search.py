@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from lessons.course.shapes.attempt import Change, Scene, Trial, attempt
+from lessons.course.shapes.changes import Rebuild
 from lessons.course.shapes.inputs import changes_of_input
 from lessons.course.shapes.layers import changes_for_layer
 from lessons.course.shapes.losses import changes_before_loss, changes_for_loss
@@ -35,6 +36,9 @@ def candidates(outcome: Outcome, scene: Scene, trial: Trial) -> list[Change]:
     found = [*changes_of_input(outcome), *changes_for_layer(outcome, scene), *changes_for_operation(outcome)]
     if outcome.loss_error is not None:
         found += changes_before_loss(outcome, scene)
+    if not scene.model.training:  # a network in use is trained: another layer would have to learn anew
+        for change in found:
+            change.cost += 1.5 if isinstance(change, Rebuild) else 0
     return sorted(found, key=lambda change: change.cost)
 
 

@@ -63,7 +63,7 @@ def maker(outcome: Outcome, step: Step, which: int = 0) -> Step | None:
     for before in way_back(outcome, step, which):
         if gives(before.module):
             return before
-        if len(before.inputs) > 1 and before.module is None:  # cat and sums have more than one
+        if before.name in ("cat", "concat", "concatenate", "stack"):  # more than one decided
             return None
     return None
 

@@ -74,7 +74,8 @@ def changes_for_weights(model: nn.Module, weights: Any) -> Iterator[Change]:
     if (key := wrapped(weights)) is not None:
         yield Convert(0.2, "", 0, f"GIVEN[{key!r}]")
         return
-    if prefix := other_prefix(model, weights):
+    prefix = other_prefix(model, weights)
+    if prefix is not None:
         old, new = prefix
         if not new:
             yield Convert(
@@ -92,8 +93,8 @@ def changes_for_weights(model: nn.Module, weights: Any) -> Iterator[Change]:
         yield DropSizes(
             2.0, "", 0, f"{{name: weight for name, weight in GIVEN.items() if name not in ({only},)}}"
         )
-    elif differ.lacks or differ.besides:
-        yield Keyword(1.5 if len(differ.lacks) < len(model.state_dict()) else 9.0, "", "strict", "False")
+    elif prefix is None and (differ.lacks or differ.besides) and len(differ.lacks) < len(model.state_dict()):
+        yield Keyword(1.5, "", "strict", "False")
 
 
 class DropSizes(Convert):

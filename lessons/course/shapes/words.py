@@ -67,6 +67,14 @@ WORDS = {  # English, Chinese
         "There is no batch dimension in {}: a network takes several pictures at once, even when it is one.",
         "{} 里没有批次这一维：网络一次接收一批图片，只有一张也要写成一批。",
     ),
+    "no channel": (
+        "There is no channel dimension in {}: grey pictures have one channel, {}.",
+        "{} 里没有通道这一维：灰度图有一个通道，应是 {}。",
+    ),
+    "shortcut": (
+        "A convolution of 1 x 1 on that side, {}, makes {} into {}.",
+        "在那一边加一个 1 x 1 的卷积 {}，就能把 {} 变成 {}。",
+    ),
     "dtype": (
         "The numbers that arrive are {given}, the weights of {layer} are {wanted}.",
         "传来的数是 {given}，而 {layer} 的权重是 {wanted}。",

@@ -7,12 +7,13 @@ from rich.cells import cell_len
 
 from lessons.course.logbook import RunWriter
 from lessons.course.notes import LANGUAGES
+from lessons.course.shapes import words as shapes
 from lessons.course.words import WORDS, say
 
 
-@pytest.mark.parametrize("key", WORDS)
-def test_both_languages_take_the_same_values(key):
-    english, chinese = WORDS[key]
+@pytest.mark.parametrize(("words", "key"), [(words, key) for words in (WORDS, shapes.WORDS) for key in words])
+def test_both_languages_take_the_same_values(words, key):
+    english, chinese = words[key]
     assert english and chinese
     if key != "day":  # a date's parts come by name in one and by letter in the other
 

@@ -31,6 +31,7 @@ class Scene:
     blank: WithoutNumbers | None = None  # made at the first trial
     codes: dict[tuple[str, str, int], CodeType] = field(default_factory=dict)  # functions, before any change
     kind: str = "forward"  # as a Failure has it
+    settled: bool = False  # whether the network is as it should be: it is in use, or says so itself
     with_numbers: bool = False  # whether only real numbers show the failure, such as an index without a row
     loss: tuple[nn.Module, torch.Tensor] | None = (
         None  # what takes the network's scores next, and the targets

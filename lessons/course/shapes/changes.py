@@ -127,10 +127,12 @@ class Convert(Change):
 
     def apply(self, trial: Trial) -> None:
         where: Any = trial.args if isinstance(self.argument, int) else trial.kwargs
-        names = {"torch": torch, "nn": nn, **trial.scene.names, "GIVEN": where[self.argument]}
-        where[self.argument] = eval(self.how, names)
+        names = dict(trial.scene.names) if trial.scene.site else {"torch": torch, "nn": nn}
+        how = self.how if names.get("nn") is nn else self.how.replace("nn.functional", "torch.nn.functional")
+        names["GIVEN"] = where[self.argument]
+        where[self.argument] = eval(how, names)  # as it would be typed: a name that is not there raises
         before = trial.conversions.get(self.argument) or self._typed(trial, self.argument)
-        trial.conversions[self.argument] = self.how.replace("GIVEN", before)
+        trial.conversions[self.argument] = how.replace("GIVEN", before)
 
     def _typed(self, trial: Trial, argument: int | str) -> str:
         node = argument_node(trial, argument)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lessons.course import CourseError
-from lessons.course.shapes.failure import WrongInput
+from lessons.course.shapes.failure import WrongInput, in_trial
 
 
 def explain_wrong_input(layers: nn.Sequential, imgs: Tensor, takes: tuple[int, int, int]) -> None:
@@ -29,6 +29,8 @@ def explain_wrong_input(layers: nn.Sequential, imgs: Tensor, takes: tuple[int, i
             what to do about it.
     """
     if torch.jit.is_tracing():  # add_graph: sizes are traced values there, and comparing them would warn
+        return
+    if not torch.compiler.is_compiling() and in_trial.get():  # there the layers say for themselves
         return
     dtype = next(layers.parameters()).dtype
     fits = imgs.dtype == dtype or (imgs.is_floating_point() and torch.is_autocast_enabled(imgs.device.type))

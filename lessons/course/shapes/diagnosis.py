@@ -16,6 +16,7 @@ from lessons.course.shapes.way import (
     NORMS,
     POOLINGS,
     before_flattening,
+    has_batch,
     maker,
     takes,
     way_back,
@@ -138,7 +139,7 @@ def _input_form(outcome: Outcome) -> Iterator[str]:
 
 def batch_eaten(outcome: Outcome, step: Step) -> Iterator[str]:
     """A sentence on the flatten or view on the way that changed the first dimension."""
-    if not outcome.inputs or outcome.inputs[0].ndim < 2:
+    if not has_batch(outcome):
         return
     batch = outcome.inputs[0].shape[0]
     for before in way_back(outcome, step):

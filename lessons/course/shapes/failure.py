@@ -8,6 +8,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
@@ -43,6 +44,9 @@ ABOUT_SHAPES = re.compile(
 
 class WrongInput(ValueError):
     """A network's own check of what it was given has refused it."""
+
+
+in_trial = ContextVar("in_trial", default=False)  # whether a copy runs, to find out what does not fit
 
 
 class Site(NamedTuple):

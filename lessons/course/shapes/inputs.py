@@ -23,7 +23,7 @@ def changes_of_input(outcome: Outcome) -> Iterator[Change]:
     given = tuple(outcome.inputs[0].shape)
     if isinstance(first.module, nn.Conv2d):
         if len(given) == 3:
-            if given[0] == number:
+            if given[0] == number or {given[0], number} <= {1, 3, 4}:  # grey, colour, colour with alpha
                 yield Convert(0.3, "", 0, "GIVEN.unsqueeze(0)")
             if given[-1] == number and given[0] != number:
                 yield Convert(0.3, "", 0, "GIVEN.permute(2, 0, 1).unsqueeze(0)")

@@ -30,6 +30,7 @@ from lessons.course.shapes.way import (
     TRANSPOSED,
     before_flattening,
     gives,
+    has_batch,
     maker,
     takes,
     way_back,
@@ -148,7 +149,7 @@ def _other_picture(outcome: Outcome, step: Step, flattened: tuple[int, ...], num
 
 def batch_lost(outcome: Outcome, step: Step) -> Iterator[Change]:
     """Where a flatten or a view on the way has mixed the pictures of a batch."""
-    if not outcome.inputs or outcome.inputs[0].ndim < 2:
+    if not has_batch(outcome):
         return
     batch = outcome.inputs[0].shape[0]
     for before in way_back(outcome, step):

@@ -36,7 +36,7 @@ def candidates(outcome: Outcome, scene: Scene, trial: Trial) -> list[Change]:
     found = [*changes_of_input(outcome), *changes_for_layer(outcome, scene), *changes_for_operation(outcome)]
     if outcome.loss_error is not None:
         found += changes_before_loss(outcome, scene)
-    if not scene.model.training:  # a network in use is trained: another layer would have to learn anew
+    if scene.settled:  # another layer in a trained network would have to learn anew
         for change in found:
             change.cost += 1.5 if isinstance(change, Rebuild) else 0
     return sorted(found, key=lambda change: change.cost)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from lessons.course.shapes.failure import MODULE, Site, calling_site
+from lessons.course.shapes.failure import MODULE, Site, calling_site, in_trial
 from lessons.course.shapes.source import Texts
 
 Shape = tuple[int, ...]
@@ -242,6 +242,7 @@ def undisturbed() -> Iterator[None]:
     log = logging.getLogger("torch._subclasses.fake_tensor")
     random_state, numpy_state, log_level = random.getstate(), np.random.get_state(), log.level
     log.setLevel(logging.CRITICAL)
+    token = in_trial.set(True)
     try:
         with (
             torch.random.fork_rng(devices=[]),
@@ -251,6 +252,7 @@ def undisturbed() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
+        in_trial.reset(token)
         random.setstate(random_state)
         np.random.set_state(numpy_state)
         log.setLevel(log_level)

@@ -58,6 +58,14 @@ def way_back(outcome: Outcome, step: Step, which: int = 0) -> Iterator[Step]:
         at = before.sources[0] if before.sources else -2
 
 
+def has_batch(outcome: Outcome) -> bool:
+    """Whether the first dimension of the input counts pictures; not that of one picture (C, H, W)."""
+    if not outcome.inputs or outcome.inputs[0].ndim < 2:
+        return False
+    first = next((step for step in outcome.steps if takes(step.module)), None)
+    return not (first and isinstance(first.module, nn.Conv2d) and outcome.inputs[0].ndim == 3)
+
+
 def maker(outcome: Outcome, step: Step, which: int = 0) -> Step | None:
     """The layer that decided how many channels or numbers an input has; None when the input decided."""
     for before in way_back(outcome, step, which):

@@ -404,6 +404,15 @@ def test_the_command_leaves_other_failures_alone(tmp_path):
     assert lessons_why(tmp_path, "nowhere.py").returncode == 2
 
 
+def test_what_tudui_refuses_is_explained_with_tudui_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("LESSONS_LANG", "en")
+    call = "import torch\nfrom lessons.tudui import Tudui\nTudui()(torch.zeros(3, 64, 64))\n"
+    report = explained(tmp_path, call).text
+    assert "There is no batch dimension in (3, 64, 64)" in report
+    first = report.partition("1. ")[2].partition("2. ")[0]
+    assert ".unsqueeze(0), size=(32, 32)))" in first and "tudui.py" not in first
+
+
 def test_a_changed_lesson_that_fails_is_explained(fake, lessons_command, monkeypatch, capsys):
     monkeypatch.setenv("LESSONS_LANG", "en")
     fake({1: "import torch; layer = torch.nn.Linear(3, 2); layer(torch.zeros(2, 5))", 2: "pass"})

@@ -581,7 +581,7 @@ def quick(small_pictures, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("command", commands())
-def test_commands(command, quick, small_pictures, monkeypatch, capsys):
+def test_commands(command, quick, small_pictures, tmp_path, monkeypatch, capsys):
     program, *words = command.split()
     for index, word in enumerate(words[:-1]):
         if word == "--dataset":  # a learner has cifar10, or a folder, and the tests have this one
@@ -604,6 +604,10 @@ def test_commands(command, quick, small_pictures, monkeypatch, capsys):
         assert program == "lessons"
         if words[:1] in (["board"], ["read"], ["download"]):  # two never end, the other would download
             words.append("--help")
+        if words[:1] == ["why"]:
+            words[1] = str(tmp_path / "my_script.py")
+            Path(words[1]).write_text("print('ran')", "utf-8")
+            monkeypatch.setattr(sys, "path", [*sys.path])
         if words[:1] == ["clean"]:
             words.append("--yes")
         monkeypatch.setattr(sys, "argv", ["lessons", *words])

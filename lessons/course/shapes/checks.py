@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lessons.course import CourseError
-from lessons.course.shapes.failure import WrongInput, in_trial
+from lessons.course.shapes.failure import in_trial
 
 
 def explain_wrong_input(layers: nn.Sequential, imgs: Tensor, takes: tuple[int, int, int]) -> None:
@@ -25,7 +25,7 @@ def explain_wrong_input(layers: nn.Sequential, imgs: Tensor, takes: tuple[int, i
         takes: channels, height and width of the pictures that it was made for.
 
     Raises:
-        WrongInput: what is wrong with the shape or dtype, what would happen to it inside the network, and
+        ValueError: what is wrong with the shape or dtype, what would happen to it inside the network, and
             what to do about it.
     """
     if torch.jit.is_tracing():  # add_graph: sizes are traced values there, and comparing them would warn
@@ -57,7 +57,7 @@ def explain_wrong_input(layers: nn.Sequential, imgs: Tensor, takes: tuple[int, i
         reasons.append(f"the weights are {dtype} and this is {imgs.dtype}: {conversion} converts it")
     if reasons:  # none for another size of picture, when the learner's own layers can take it
         expected = ", ".join(map(str, takes))
-        raise WrongInput(f"Tudui takes (N, {expected}); this is {shape}: {'; '.join(reasons)}.")
+        raise ValueError(f"Tudui takes (N, {expected}); this is {shape}: {'; '.join(reasons)}.")
 
 
 def _other_channels(channels: int, expected: int) -> str:

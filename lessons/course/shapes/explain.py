@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lessons.course.shapes.attempt import Scene, Trial, attempt
 from lessons.course.shapes.diagnosis import batch_eaten, of_a_layer, of_an_operation
 from lessons.course.shapes.diagnosis_calls import of_a_loss, of_weights
-from lessons.course.shapes.failure import Call, Failure, WrongInput
+from lessons.course.shapes.failure import Call, Failure
 from lessons.course.shapes.losses import (
     BY_CLASS,
     FunctionalLoss,
@@ -185,7 +185,7 @@ def scene_of(failure: Failure, names: Mapping[str, Any] | None = None) -> Scene:
     name = name.removesuffix(".load_state_dict")
     if name.isidentifier() and not isinstance(names.get(name), nn.Module):
         name = "model"
-    settled = not model.training or isinstance(failure.error, WrongInput)
+    settled = not model.training or failure.own_check
     return Scene(model, args, call.kwargs, call.site, names, name, kind=failure.kind, settled=settled)
 
 

@@ -22,6 +22,7 @@ import lessons
 TORCH = Path(torch.__file__).parent
 COURSE = Path(lessons.__file__).parent
 MODULE = str(TORCH / "nn" / "modules" / "module.py")
+CHECKS = str(COURSE / "course" / "shapes" / "checks.py")  # where Tudui checks what it is called with
 FUNCTIONAL = str(TORCH / "nn" / "functional.py")
 LIBRARIES = [Path(sysconfig.get_paths()[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 
@@ -40,10 +41,6 @@ ABOUT_SHAPES = re.compile(
     r"|expanded size|multi-target|spatial targets|[Tt]arget size|[Ii]nput size|multiply up to the size"
     r"|[Nn]umber of dimensions|divisible by|einsum\(\)|must be a \dD|loading state_dict|0D or 1D"
 )
-
-
-class WrongInput(ValueError):
-    """A network's own check of what it was given has refused it."""
 
 
 in_trial = ContextVar("in_trial", default=False)  # whether a copy runs, to find out what does not fit
@@ -96,6 +93,7 @@ class Failure:
     kind: str
     calls: list[Call]  # the outermost module first; for load_state_dict the one module
     function: str = ""  # a loss that is a function, such as cross_entropy
+    own_check: bool = False  # whether the network itself said what it takes
 
 
 def is_learners(file: str) -> bool:
@@ -125,7 +123,7 @@ def find_failure(error: BaseException) -> Failure | None:
     """The failure behind an exception, or None when it is about something else than shapes."""
     frames = frames_of(error)
     about = frames and (
-        isinstance(error, WrongInput)
+        frames[-1][0].f_code.co_filename == CHECKS
         or (
             isinstance(error, RuntimeError | ValueError | IndexError | AssertionError | TypeError)
             and ABOUT_SHAPES.search(str(error))
@@ -165,7 +163,8 @@ def _failure(error: BaseException, frames: list[tuple[FrameType, int]]) -> Failu
         return None
     outer = calls[0].module
     is_loss = type(outer).__module__ == "torch.nn.modules.loss"
-    return Failure(error, "loss" if is_loss else "forward", calls)
+    own_check = frames[-1][0].f_code.co_filename == CHECKS
+    return Failure(error, "loss" if is_loss else "forward", calls, own_check=own_check)
 
 
 def _raised_by_hand(frame: FrameType, instruction: int) -> bool:

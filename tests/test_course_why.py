@@ -243,6 +243,36 @@ COMPILED = (
     NET.replace("net = Net()", "net = torch.compile(Net(), backend='eager')")
     + "net(torch.rand(2, 3, 16, 16))\n"
 )
+CHECKPOINT = """
+import torch
+from torch import nn
+def network(classes):
+    return nn.Sequential(nn.Linear(4, 6), nn.Linear(6, classes))
+saved = {"epoch": 3, "state_dict": nn.DataParallel(network(10)).state_dict()}
+new = network(5)
+new.load_state_dict(saved)
+"""
+AUTOENCODER = """
+import torch
+from torch import nn
+down = nn.Conv2d(1, 4, 3, stride=2, padding=1)
+up = nn.ConvTranspose2d(4, 1, 3, stride=2, padding=1)
+model = nn.Sequential(down, up)
+imgs = torch.rand(2, 1, 28, 28)
+outputs = model(imgs)
+loss = nn.functional.mse_loss(outputs, imgs)
+"""
+ALPHA = """
+import torch
+model = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3)).eval()
+model(torch.rand(4, 9, 9))
+"""
+TWO_SIDES = """
+import torch
+from torch import nn
+model = nn.Linear(3, 1)
+loss = nn.BCEWithLogitsLoss()(model(torch.rand(4, 3)), torch.tensor([0, 1, 1, 0]))
+"""
 IN_A_LOOP = """
 import torch
 from torch import nn
@@ -257,6 +287,30 @@ class Net(nn.Module):
 net = Net([3, 5, 7])
 net(torch.rand(2, 3, 16, 16))
 """
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        (
+            CHECKPOINT,
+            ["removeprefix('module.')", "saved['state_dict']", "keeps the numbers that it began with"],
+        ),
+        (AUTOENCODER, ["nn.ConvTranspose2d(4, 1, 3, stride=2, padding=1, output_padding=1)"]),
+        (ALPHA, ["model(torch.rand(4, 9, 9).unsqueeze(0)[:, :3])", "no batch dimension in (4, 9, 9)"]),
+        (TWO_SIDES, ["model(torch.rand(4, 3)).squeeze(1), torch.tensor([0, 1, 1, 0]).float())"]),
+    ],
+    ids=["checkpoint", "autoencoder", "alpha", "two sides"],
+)
+def test_what_two_or_three_changes_mend(source, parts, tmp_path, monkeypatch):
+    monkeypatch.setenv("LESSONS_LANG", "en")
+    explanation = explained(tmp_path, source)
+    report = " ".join(explanation.text.split())
+    for part in parts:
+        assert part in report, explanation.text
+    for text in explanation.remedies[0].trial.texts.final().values():
+        (tmp_path / "changed.py").write_text(text, "utf-8")
+    assert failure_of(tmp_path / "changed.py") is None
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,13 @@ __all__ = ["explain", "explain_error", "explain_other_weights", "explain_wrong_i
 def explain_error(error: BaseException) -> str | None:
     """The report on an exception; None when it is about something else than shapes."""
     from lessons.course.shapes.explain import Explanation
-    from lessons.course.shapes.failure import find_failure
+    from lessons.course.shapes.failure import ABOUT_SHAPES, find_failure
+    from lessons.course.shapes.words import say
 
     try:
+        last_line = str(error).rstrip().rpartition("\n")[2]
+        if type(error).__name__ == "ProcessRaisedException" and ABOUT_SHAPES.search(last_line):
+            return f"{last_line}\n\n{say('other process')}"
         failure = find_failure(error)
         return Explanation(failure).text if failure is not None else None
     except Exception:  # the learner's own error must come through, whatever is in the way of explaining it

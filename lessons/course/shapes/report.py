@@ -9,11 +9,14 @@ from rich.cells import cell_len
 from torch import nn
 
 from lessons.course.shapes.attempt import Scene, Trial
+from lessons.course.shapes.changes import Keyword
+from lessons.course.shapes.diagnosis_calls import side_line
 from lessons.course.shapes.failure import Failure, is_learners
 from lessons.course.shapes.losses import both_sides, loss_name
 from lessons.course.shapes.search import Remedy
 from lessons.course.shapes.source import Texts, built_at, original
 from lessons.course.shapes.trial import Outcome, Shape, Step
+from lessons.course.shapes.weights import DropSizes
 from lessons.course.shapes.words import say
 
 SHOWN = 24  # steps of the way; of a longer one the first and the last
@@ -118,6 +121,8 @@ def what_to_do(remedies: list[Remedy], title: str) -> list[str]:
         block = changed_lines(remedy.trial)
         block[0] = f"  {number}. {block[0].strip()}{note}"
         lines += block
+        if any(isinstance(change, Keyword | DropSizes) for change in remedy.changes):
+            lines += [f"     {say('loses')}"]
     return lines
 
 
@@ -150,8 +155,6 @@ def _pieces(sentence: str) -> list[str]:
 
 
 def sides_of(scene: Scene) -> list[str]:
-    from lessons.course.shapes.diagnosis_calls import side_line
-
     both = both_sides(scene)
     return (
         [side_line(say(name), side) for name, side in zip(("scores", "targets"), both, strict=True)]

@@ -6,10 +6,8 @@ WORDS = {  # English, Chinese
     # --- where
     "refuses": ("{} ({}) does not take what arrives.", "{}（{}）接收不了传来的数据。"),
     "line fails": ("A line of {} does not fit: {}", "{} 里有一行对不上：{}"),
-    "own check": ("{} refuses its input: {}", "{} 拒绝了输入：{}"),
     "loss refuses": ("{} does not take these scores and targets.", "{} 接收不了这样的输出和标签。"),
     "load refuses": ("These weights do not belong to this {}.", "这些权重不属于这个 {}。"),
-    "your network": ("your network", "你的网络"),
     "built": ("built", "创建"),
     "called": ("called", "调用"),
     "network called": ("from", "来自"),
@@ -105,10 +103,6 @@ WORDS = {  # English, Chinese
     "one row": (
         "The last batch of the data has one picture, because {} is a multiple of {} and one more.",
         "数据的最后一批只有一张图，因为 {} 除以 {} 余 1。",
-    ),
-    "dimensions": (
-        "{layer} takes {wanted} dimensions; this is {shape}, which has {number}.",
-        "{layer} 接收 {wanted} 维；这里是 {shape}，有 {number} 维。",
     ),
     "sides": (
         "The two sides are {one}{by_one} and {other}{by_other}: they differ in dimension "
@@ -212,10 +206,7 @@ WORDS = {  # English, Chinese
         "What to do (each was tried on a copy: the weights then load)",
         "怎么改（都在副本上试过，改后能加载）",
     ),
-    "or": ("or", "或者"),
     "likeliest": ("likeliest", "最可能"),
-    "replace": ("replace", "原来"),
-    "with": ("with", "改成"),
     "add": ("add", "加上"),
     "line": ("{}, line {}", "{} 第 {} 行"),
     "type": ("type, after the network is built", "在网络建好之后输入"),

@@ -16,7 +16,8 @@ from torch import nn
 
 from lessons.course.notes import LANGUAGES
 from lessons.course.shapes import explain, explain_error, why
-from lessons.course.shapes.changes import Convert, Keyword, Mode, Rewrite, Swap
+from lessons.course.shapes.call_changes import Convert, Keyword, Mode, Swap
+from lessons.course.shapes.changes import Rewrite
 from lessons.course.shapes.explain import Explanation
 from lessons.course.shapes.failure import find_failure
 

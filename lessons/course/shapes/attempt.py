@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from lessons.course.shapes.blank import Patience, WithoutNumbers
+from lessons.course.shapes.construction import Built, built_at
 from lessons.course.shapes.failure import Site
-from lessons.course.shapes.source import Built, Texts, built_at, expression_at
-from lessons.course.shapes.trial import Outcome, Patience, WithoutNumbers, run
+from lessons.course.shapes.source import Texts, expression_at
+from lessons.course.shapes.trial import Outcome, run
 
 
 @dataclass

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from lessons.course.shapes.attempt import Scene
-from lessons.course.shapes.changes import Convert, Insert
+from lessons.course.shapes.call_changes import Convert
+from lessons.course.shapes.changes import Insert
 from lessons.course.shapes.layers import loader_with_one_left
 from lessons.course.shapes.search import Remedy
 from lessons.course.shapes.trial import Outcome, Step

@@ -10,15 +10,8 @@ from lessons.course.shapes.attempt import Scene, Trial, attempt
 from lessons.course.shapes.diagnosis import batch_eaten, of_a_layer, of_an_operation
 from lessons.course.shapes.diagnosis_calls import of_a_loss, of_weights
 from lessons.course.shapes.failure import Call, Failure
-from lessons.course.shapes.losses import (
-    BY_CLASS,
-    FunctionalLoss,
-    both_sides,
-    end_of,
-    loss_after,
-    loss_name,
-    network_behind,
-)
+from lessons.course.shapes.losses import BY_CLASS, FunctionalLoss, both_sides, end_of, loss_name
+from lessons.course.shapes.neighbours import loss_after, network_behind
 from lessons.course.shapes.report import (
     call_name,
     headline,

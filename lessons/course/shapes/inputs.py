@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lessons.course.shapes.attempt import Change, Scene
-from lessons.course.shapes.changes import Convert, Mode, Rewrite
+from lessons.course.shapes.call_changes import Convert, Mode
+from lessons.course.shapes.changes import Rewrite
 from lessons.course.shapes.source import Texts, expression_at
 from lessons.course.shapes.trial import Outcome, Step
 from lessons.course.shapes.way import NORMS, takes

@@ -9,16 +9,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from lessons.course.shapes.attempt import Change, Scene
-from lessons.course.shapes.changes import (
-    Convert,
-    DropLast,
-    Insert,
-    Mode,
-    OtherClass,
-    Rebuild,
-    Remove,
-    Rewrite,
-)
+from lessons.course.shapes.call_changes import Convert, DropLast, Mode
+from lessons.course.shapes.changes import Insert, OtherClass, Rebuild, Remove, Rewrite
 from lessons.course.shapes.inputs import at_the_call, call_at, other_type, text_of
 from lessons.course.shapes.source import Texts, name_of
 from lessons.course.shapes.trial import Outcome, Step

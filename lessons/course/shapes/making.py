@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from lessons.course.shapes.source import parameters_of
+from lessons.course.shapes.construction import parameters_of
 
 
 def settings_of(layer: nn.Module) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from torch import nn
 
 from lessons.course.shapes.attempt import Change
-from lessons.course.shapes.changes import Convert, Rebuild, Rewrite
+from lessons.course.shapes.call_changes import Convert
+from lessons.course.shapes.changes import Rebuild, Rewrite
 from lessons.course.shapes.inputs import call_at
 from lessons.course.shapes.layers import batch_lost, keep_batch
 from lessons.course.shapes.trial import Outcome, Step

@@ -9,12 +9,13 @@ from rich.cells import cell_len
 from torch import nn
 
 from lessons.course.shapes.attempt import Scene, Trial
-from lessons.course.shapes.changes import Keyword
+from lessons.course.shapes.call_changes import Keyword
+from lessons.course.shapes.construction import built_at
 from lessons.course.shapes.diagnosis_calls import side_line
 from lessons.course.shapes.failure import Failure, is_learners
 from lessons.course.shapes.losses import both_sides, loss_name
 from lessons.course.shapes.search import Remedy
-from lessons.course.shapes.source import Texts, built_at, original
+from lessons.course.shapes.source import Texts, original
 from lessons.course.shapes.trial import Outcome, Shape, Step
 from lessons.course.shapes.weights import DropSizes
 from lessons.course.shapes.words import say

@@ -4,28 +4,20 @@ Nothing large is computed and nothing of the learner's is touched: the network i
 shape, a dtype and a device, and no memory behind them.
 """
 
-import contextlib
-import copy
-import io
-import logging
-import random
 import sys
-import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from lessons.course.shapes.failure import MODULE, Site, calling_site, in_trial
+from lessons.course.shapes.blank import tensors_in, undisturbed
+from lessons.course.shapes.failure import MODULE, Site, calling_site
 from lessons.course.shapes.source import Texts
 
 Shape = tuple[int, ...]
-ENOUGH = 25.0  # seconds for all trials together: a forward that takes long by itself is not tried often
 CONTAINERS = nn.Sequential | nn.ModuleList | nn.ModuleDict
 
 
@@ -75,17 +67,6 @@ def is_layer(module: nn.Module) -> bool:
         return False
     own = type(module).__module__.startswith("torch.") and not type(module).__name__.startswith("Transformer")
     return not isinstance(module, CONTAINERS) and (own or not any(True for _ in module.children()))
-
-
-def tensors_in(value: Any) -> list[Tensor]:
-    """The tensors in arguments or results, in order, however they are nested."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return [tensor for one in value for tensor in tensors_in(one)]
-    return []
 
 
 class Recorder(TorchFunctionMode):
@@ -175,33 +156,6 @@ def check_types(module: nn.Module, inputs: list[Tensor]) -> None:
         raise RuntimeError(f"Expected all tensors to be on the same device: {given.device}, {weight.device}")
 
 
-class WithoutNumbers:
-    """Makes copies of modules and tensors that have no numbers; ``mode`` is the mode in which to run them.
-
-    The copies of a tensor are one and the same, since there is nothing in it that a trial could change.
-    """
-
-    def __init__(self, *values: Any) -> None:
-        from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
-
-        self.values = values
-        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
-        self.copying = FakeCopyMode(self.mode)
-        modules = [value for value in values if isinstance(value, nn.Module)]
-        tensors = [t for m in modules for t in (*m.parameters(), *m.buffers())] + tensors_in(list(values))
-        with self.copying:
-            self.made = {id(tensor): copy.deepcopy(tensor) for tensor in tensors}
-
-    def copy(self) -> Any:
-        """A fresh copy of all of them.
-
-        Raises:
-            Exception: whatever ``copy.deepcopy`` raises for something that cannot be copied.
-        """
-        with self.copying:
-            return copy.deepcopy(self.values, dict(self.made))
-
-
 def run(model: nn.Module, args: tuple, kwargs: dict, mode: Any, kind: str = "forward") -> Outcome:
     """Run a copy (or load weights into it, for that kind) and write down the way.
 
@@ -234,36 +188,3 @@ def run(model: nn.Module, args: tuple, kwargs: dict, mode: Any, kind: str = "for
         outcome.error = error
         outcome.fault = next((step for step in reversed(recorder.steps) if not step.done), None)
     return outcome
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """What a trial prints, warns of and draws from random numbers leaves no trace."""
-    log = logging.getLogger("torch._subclasses.fake_tensor")
-    random_state, numpy_state, log_level = random.getstate(), np.random.get_state(), log.level
-    log.setLevel(logging.CRITICAL)
-    token = in_trial.set(True)
-    try:
-        with (
-            torch.random.fork_rng(devices=[]),
-            contextlib.redirect_stdout(io.StringIO()),
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        in_trial.reset(token)
-        random.setstate(random_state)
-        np.random.set_state(numpy_state)
-        log.setLevel(log_level)
-
-
-class Patience:
-    """Time for trials; all of a report share it."""
-
-    def __init__(self, seconds: float = ENOUGH) -> None:
-        self.until = time.monotonic() + seconds
-
-    @property
-    def over(self) -> bool:
-        return time.monotonic() > self.until

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from lessons.course.shapes.attempt import Change
-from lessons.course.shapes.changes import Convert, Keyword, Rebuild
+from lessons.course.shapes.call_changes import Convert, Keyword
+from lessons.course.shapes.changes import Rebuild
 from lessons.course.shapes.way import gives, takes
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")

@@ -175,6 +175,25 @@ def test_nothing_is_left_behind(tmp_path):
     assert not nn.modules.module._global_forward_hooks and not nn.modules.module._global_forward_pre_hooks
 
 
+class Noisy(nn.Module):
+    """Draws random numbers in each run, and fails only with real numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(5, 4)
+
+    def forward(self, x):
+        return nn.functional.dropout(self.words(x) + torch.rand(4), 0.5)
+
+
+def test_no_random_number_is_drawn(monkeypatch):
+    monkeypatch.setenv("LESSONS_LANG", "en")
+    net = Noisy()
+    state = torch.get_rng_state()
+    assert "an Embedding of 5 rows takes 0 to 4" in " ".join(explain(net, torch.tensor([[1, 7]])).split())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_explain_says_the_way_of_a_network_that_runs(monkeypatch):
     monkeypatch.setenv("LESSONS_LANG", "en")
     report = explain(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.rand(5, 3, 4))

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lessons.course.shapes.blank import Patience, WithoutNumbers
+from lessons.course.shapes.blank import Patience, WithoutNumbers, undisturbed
 from lessons.course.shapes.construction import Built, built_at
 from lessons.course.shapes.failure import Site
 from lessons.course.shapes.source import Texts, expression_at
@@ -114,7 +114,7 @@ def attempt(scene: Scene, changes: list[Change]) -> tuple[Outcome, Trial]:
             scene.blank = WithoutNumbers(scene.model, list(scene.args), scene.kwargs, scene.loss)
         (model, args, kwargs, loss), mode = scene.blank.copy(), scene.blank.mode
     trial = Trial(scene, model, args, kwargs, Texts(), loss=loss)
-    with mode, torch.no_grad():
+    with undisturbed(), mode, torch.no_grad():
         for change in changes:
             change.apply(trial)
     with patched(trial):

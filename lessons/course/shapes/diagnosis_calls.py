@@ -62,10 +62,11 @@ def of_weights(model: nn.Module, weights: Any) -> Iterator[str]:
         return
     if (key := wrapped(weights)) is not None:
         yield say("wrapped", ", ".join(map(str, weights)), key)
-        return
+        weights = weights[key]
     if prefix := other_prefix(model, weights):
-        yield say("prefix", *prefix)
         old, new = prefix
+        both = say("prefix", old, new)
+        yield both if old and new else say("prefix there", old) if old else say("prefix here", new)
         weights = {
             new + name.removeprefix(old) if name.startswith(old) else name: weight
             for name, weight in weights.items()

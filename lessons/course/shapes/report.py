@@ -47,7 +47,7 @@ def where(scene: Scene, step: Step | None) -> list[str]:
         rows.append((say("network called" if rows else "called"), scene.site.file, scene.site.line))
     width = max((cell_len(row[0]) for row in rows), default=0)
     return [
-        f"  {pad(word, width)}  {say('line', short_path(file), line)}:  {source_line(file, line)}"
+        f"  {pad(word, width)}  {say('line', short_path(file), line)}  {source_line(file, line)}"
         for word, file, line in rows
     ]
 
@@ -107,7 +107,7 @@ def changed_lines(trial: Trial) -> list[str]:
         for what, first, last, start, end in matcher.get_opcodes():
             if what == "equal":
                 continue
-            lines.append(f"     {say('line', short_path(file), first + 1)}:")
+            lines.append(f"     {say('line', short_path(file), first + 1)}")
             lines += [f"       - {line.strip()}" for line in before[first:last]]
             lines += [f"       + {line.strip()}" for line in after[start:end]]
     word = say("type call") if trial.conversions else say("type")
@@ -118,7 +118,7 @@ def changed_lines(trial: Trial) -> list[str]:
 def what_to_do(remedies: list[Remedy], title: str) -> list[str]:
     lines = [title]
     for number, remedy in enumerate(remedies, start=1):
-        note = f"  ({say('likeliest')})" if number == 1 and len(remedies) > 1 else ""
+        note = say("likeliest") if number == 1 and len(remedies) > 1 else ""
         block = changed_lines(remedy.trial)
         block[0] = f"  {number}. {block[0].strip()}{note}"
         lines += block

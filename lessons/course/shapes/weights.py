@@ -90,9 +90,14 @@ def changes_for_weights(model: nn.Module, weights: Any) -> Iterator[Change]:
     differ = differences(model, weights)
     yield from _other_sizes(model, differ)
     if differ.sizes:
+        head = list(model.state_dict())[-1].rpartition(".")[0]  # often made for other classes on purpose
+        of_head = {name.rpartition(".")[0] for name in differ.sizes} == {head}
         only = ", ".join(map(repr, differ.sizes))
         yield DropSizes(
-            2.0, "", 0, f"{{name: weight for name, weight in GIVEN.items() if name not in ({only},)}}"
+            0.7 if of_head else 2.0,
+            "",
+            0,
+            f"{{name: weight for name, weight in GIVEN.items() if name not in ({only},)}}",
         )
     elif prefix is None and (differ.lacks or differ.besides) and len(differ.lacks) < len(model.state_dict()):
         yield Keyword(1.5, "", "strict", "False")

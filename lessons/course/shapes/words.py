@@ -178,6 +178,14 @@ WORDS = {  # English, Chinese
         "This is a checkpoint with {}: the weights are in it under {!r}.",
         "这是一个检查点，里面有 {}：权重在 {!r} 下面。",
     ),
+    "prefix there": (
+        "The names begin with {!r} in the weights, and without it in the network.",
+        "权重里的名字以 {!r} 开头，网络里没有。",
+    ),
+    "prefix here": (
+        "The names begin with {!r} in the network, and without it in the weights.",
+        "网络里的名字以 {!r} 开头，权重里没有。",
+    ),
     "prefix": (
         "The names begin with {!r} in the weights and with {!r} in the network.",
         "权重里的名字以 {!r} 开头，网络里以 {!r} 开头。",
@@ -206,9 +214,9 @@ WORDS = {  # English, Chinese
         "What to do (each was tried on a copy: the weights then load)",
         "怎么改（都在副本上试过，改后能加载）",
     ),
-    "likeliest": ("likeliest", "最可能"),
+    "likeliest": ("  (likeliest)", "（最可能）"),
     "add": ("add", "加上"),
-    "line": ("{}, line {}", "{} 第 {} 行"),
+    "line": ("{}, line {}:", "{} 第 {} 行："),
     "type": ("type, after the network is built", "在网络建好之后输入"),
     "type call": ("call", "调用时写"),
     "loses": (

@@ -15,12 +15,14 @@ from lessons.course import CourseError, upkeep
 from lessons.course.catalogue import find_lessons, last_run, select_lessons
 from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page
 from lessons.course.options import exit_code
+from lessons.course.practice import verbs
 from lessons.course.runner import how_it_ended, run_lessons
 from lessons.course.screen import NUMBER, Column, console, show_table
 from lessons.course.script import run_script
 from lessons.course.words import say
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.add_typer(verbs.app, name="practice")
 
 
 def main() -> None:

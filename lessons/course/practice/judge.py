@@ -1,0 +1,280 @@
+"""The verdict on a learner's file: right, or which misunderstanding it shows, or what was seen and wanted.
+
+It is made here, in a process in which none of the learner's code has run, from plain values that the
+learner's process sends. A known wrong answer is recognised by what it does: on all cases the same outcomes.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from torch import Tensor
+
+from lessons.course.practice.bench import OwnCode, copied, outcome
+from lessons.course.practice.grids import grid, side_by_side
+from lessons.course.practice.plain import Raised, difference, pack, plain, shorten
+from lessons.course.practice.questions import answers, as_written, comparable, numbers_of, sentence_values
+from lessons.course.practice.shelf import code_of, text
+from lessons.course.words import say
+
+if TYPE_CHECKING:
+    from lessons.practice import Coded, Exercise, Predict, Text
+
+SHRINKING = 1.0  # seconds in which a smaller failing case is looked for
+START = -1  # as the known wrong answer: what the file did before the learner changed it
+
+
+@dataclass
+class Verdict:
+    """What a check found; all in words, so that it can travel as JSON."""
+
+    status: str  # "passed", "open" (as it was at the start), "wrong", "stopped"
+    says: str = ""  # the sentence of the known wrong answer; after passing, what was learned
+    picture: str = ""  # what the learner's code does, drawn
+    seen: str = ""  # what was given and what is right, in words or as grids
+    known: int | None = None  # which of the known wrong answers; START for the untouched file
+    question: int = 0  # of a Predict
+    printed: str = ""  # by the learner's file
+
+
+class Bench(Protocol):
+    """Runs a file and probes it."""
+
+    def load(self) -> Raised | None: ...
+    def ask(self, case: dict[str, Any]) -> Any: ...
+
+
+class Stopped(Exception):
+    """The learner's process was stopped, or ended by itself; the message says so to the learner."""
+
+
+def judge(exercise: "Exercise", bench: Bench, number: int, shrink: bool = True) -> Verdict:
+    """Check what is on the bench. ``number`` chooses the cases: another one, other cases.
+
+    ``shrink`` looks for the smallest failing case to show, which takes most of the time of a failing check.
+    """
+    from lessons.practice import Predict
+
+    try:
+        if isinstance(exercise, Predict):
+            return judge_answer(exercise, bench)
+        return judge_code(exercise, bench, number, shrink)  # type: ignore[arg-type]
+    except Stopped as stop:
+        return Verdict("stopped", seen=str(stop))
+
+
+def fill(pair: "Text", values: dict[str, Any]) -> str:
+    """A sentence in the reader's language with the numbers put in."""
+    return text(pair).format(**values)
+
+
+def error_line(error: Raised) -> str:
+    where = say("practice line", error.line) if error.line else ""
+    return f"{error}{where}"
+
+
+# --- Predict
+
+
+def judge_answer(exercise: "Predict", bench: Bench) -> Verdict:
+    if error := bench.load():
+        return Verdict("wrong", seen=say("practice does not run", error_line(error)))
+    given = bench.ask({"names": ["answer", "question"]})
+    question = given.get("question") if isinstance(given, dict) else None
+    if type(question) is not int:
+        return Verdict("wrong", seen=say("practice no question"))
+    if "answer" not in given or given["answer"] == "<ellipsis>":
+        return Verdict("open", seen=say("practice no answer"), known=START, question=question)
+    numbers = numbers_of(exercise, question)
+    answer = comparable(given["answer"])
+    right, *wrong = answers(exercise, numbers)
+    values = sentence_values(exercise, numbers, as_written(given["answer"]))
+    verdict = Verdict("wrong", seen=fill(exercise.formula, values), question=question)
+    if not difference(answer, comparable(right), exercise.tolerance):
+        verdict.status, verdict.says = "passed", fill(exercise.learned, values)
+        return verdict
+    for index, value in enumerate(wrong):
+        if not difference(answer, comparable(value), exercise.tolerance):
+            verdict.says, verdict.known = fill(exercise.wrong[index].says, values), index
+            return verdict
+    if form(answer) != form(right):  # not a wrong answer yet: it cannot be read as one
+        return Verdict("wrong", seen=say("practice form", values["answer"], describe(right)))
+    verdict.says = say("practice unknown answer", values["answer"])
+    return verdict
+
+
+def form(value: Any) -> Any:
+    """What kind of answer it is: a number, a text, so many of these."""
+    if isinstance(value, list):
+        return [form(item) for item in value]
+    if isinstance(value, dict):
+        return {key: form(item) for key, item in value.items()}
+    return float if isinstance(value, int | float) and not isinstance(value, bool) else type(value)
+
+
+def describe(value: Any) -> str:
+    """The kind of an answer in words."""
+    if isinstance(value, list):
+        return say("practice tuple of", len(value))
+    if isinstance(value, dict):
+        return say("practice dict of", ", ".join(map(repr, value)))
+    return say(f"practice {form(value).__name__}")
+
+
+# --- Write and Mend
+
+
+def judge_code(exercise: "Coded", bench: Bench, number: int, shrink: bool) -> Verdict:
+    from lessons.practice import Mend, Write
+
+    error = bench.load()
+    cases = draw_cases(exercise, number)
+    measure = measure_of(exercise)
+    outcomes = [error or bench.ask(case) for case in cases]
+    wanted = [measure(case) for case in cases]
+    failing = [
+        case
+        for case, got, right in zip(cases, outcomes, wanted, strict=True)
+        if difference(got, right, exercise.tolerance)
+    ]
+    if not failing:
+        values = {**cases[-1], "got": outcomes[-1], "wanted": wanted[-1], "cases": len(cases)}
+        return Verdict("passed", fill(exercise.learned, values), picture_of(exercise, outcomes[-1]))
+    for given in outcomes:
+        if isinstance(given, Raised) and given.type == "NotAllowed":
+            return Verdict("wrong", seen=say("practice not allowed", given.message))
+    known = recognise(exercise, cases, outcomes)
+    case = failing[0]
+    if shrink and isinstance(exercise, Write) and not error:
+        case = smallest(
+            exercise, number, lambda c: bool(difference(bench.ask(c), measure(c), exercise.tolerance)), case
+        )
+    got, right = error or bench.ask(case), measure(case)
+    values = {**case, "got": got, "wanted": right, "cases": len(cases)}
+    verdict = Verdict("wrong", picture=picture_of(exercise, got), known=known)
+    verdict.seen = evidence(case, got, right, exercise.tolerance)
+    if known == START:
+        verdict.status = "open"
+        verdict.says = (
+            fill(exercise.symptom, values) if isinstance(exercise, Mend) else say("practice as at the start")
+        )
+    elif known is not None:
+        verdict.says = fill(exercise.wrong[known].says, values)
+    return verdict
+
+
+def measure_of(exercise: "Coded") -> Callable[[dict[str, Any]], Any]:
+    """What is right for a case: the reference, else the solution's outcome."""
+    if exercise.reference is None:
+        return OwnCode(code_of(exercise, exercise.solution), exercise.probe).ask
+    reference = exercise.reference
+    return lambda case: outcome(lambda: reference(**copied(case)), "")
+
+
+def recognise(exercise: "Coded", cases: Sequence[dict[str, Any]], outcomes: Sequence[Any]) -> int | None:
+    """Which known wrong answer gives the same outcomes on all cases; None for none of them."""
+    codes = [exercise.start, *(wrong.answer for wrong in exercise.wrong)]
+    for index, code in enumerate(codes, start=START):
+        bench = OwnCode(code_of(exercise, code), exercise.probe, tuple(exercise.without))
+        if all(
+            not difference(got, bench.ask(case), exercise.tolerance)
+            for case, got in zip(cases, outcomes, strict=True)
+        ):
+            return index
+    return None
+
+
+def picture_of(exercise: "Coded", got: Any) -> str:
+    if exercise.look is None or isinstance(got, Raised):
+        return ""
+    return str(outcome(lambda: exercise.look(got), ""))  # type: ignore[misc]
+
+
+def evidence(case: dict[str, Any], got: Any, wanted: Any, tolerance: float) -> str:
+    """A case, what the code gave and what is right: grids side by side where they fit, else words."""
+    small = {name: value for name, value in case.items() if not isinstance(value, Tensor)}
+    lines = [say("practice case", ", ".join(f"{name} = {shorten(value)}" for name, value in small.items()))]
+    shown = {name: value for name, value in case.items() if isinstance(value, Tensor)}
+    if isinstance(got, Raised):
+        lines.append(say("practice raises", error_line(got)))
+    else:
+        shown[say("practice yours")] = got
+    shown[say("practice wanted")] = wanted
+    panels = []
+    for name, value in shown.items():
+        if isinstance(value, Tensor):
+            try:
+                panels.append((f"{name} {tuple(value.shape)}", grid(value)))
+            except ValueError:
+                lines.append(f"{name}: {shorten(value)}")
+    if panels:
+        lines.append(side_by_side(panels))
+    if not isinstance(got, Raised):
+        lines.append(difference(got, wanted, tolerance))
+    return "\n".join(lines)
+
+
+# --- Cases
+
+
+def draw_cases(exercise: "Coded", number: int) -> list[dict[str, Any]]:
+    """Different cases, drawn with hypothesis; the simplest among the first."""
+    drawn: dict[bytes, dict[str, Any]] = {}
+    with_hypothesis(exercise, number, lambda case: drawn.setdefault(pack(plain(case)), case), shrink=False)
+    return list(drawn.values())
+
+
+def smallest(
+    exercise: "Coded", number: int, fails: Callable[[dict[str, Any]], bool], first: dict[str, Any]
+) -> dict[str, Any]:
+    """The smallest failing case that hypothesis finds in the time; else the first one."""
+    deadline = time.monotonic() + SHRINKING
+    seen: dict[bytes, bool] = {}
+    found, stop = first, None
+
+    def body(case: dict[str, Any]) -> None:
+        nonlocal found, stop
+        key = pack(plain(case))
+        if key not in seen:
+            if stop or time.monotonic() > deadline:
+                return
+            try:
+                seen[key] = fails(case)
+            except Stopped as error:
+                stop = error
+                return
+        if seen[key]:
+            found = case
+            raise AssertionError
+
+    try:
+        with_hypothesis(exercise, number, body, shrink=True)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+    if stop:
+        raise stop
+    return found
+
+
+def with_hypothesis(
+    exercise: "Coded", number: int, body: Callable[[dict[str, Any]], Any], shrink: bool
+) -> None:
+    from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+
+    @settings(
+        max_examples=exercise.examples,
+        database=None,
+        deadline=None,
+        verbosity=Verbosity.quiet,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+    )
+    @seed(number)
+    @given(exercise.cases)
+    def run(case: dict[str, Any]) -> None:
+        body(case)
+
+    run()

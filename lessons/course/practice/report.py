@@ -1,0 +1,109 @@
+"""What a check has found, on the terminal and in the progress."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from rich.columns import Columns
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.text import Text
+
+from lessons.course.practice.desk import Line, file_of, read_progress, update
+from lessons.course.practice.shelf import Entry, find_exercises, short_title
+from lessons.course.screen import console
+from lessons.course.words import say
+
+COLOURS = {"passed": "green", "again": "green", "open": "yellow", "wrong": "red", "stopped": "red"}
+
+
+def settle(entry: Entry, verdict: dict[str, Any]) -> str:
+    """Write a verdict into the progress; returns the status that it leads to.
+
+    That is the verdict's own, but for a Predict whose question was answered wrong before: ``again``.
+    """
+    status = verdict["status"]
+    line = read_progress().get(entry.key)
+    tries = (line.tries if line else 0) + (status != "open")
+    if status == "passed" and line and verdict["question"] and verdict["question"] == line.missed:
+        status = "again"
+    if status == "passed":
+        update(entry, tries=tries, passed=(line and line.passed) or f"{date.today()}")
+    elif status == "wrong" and verdict["question"]:
+        update(entry, tries=tries, missed=verdict["question"])
+    else:
+        update(entry, tries=tries)
+    return status
+
+
+def show(entry: Entry, verdict: dict[str, Any], status: str) -> None:
+    """Print a verdict: what the code does, what it means, what was seen, what to do next."""
+    head = Text(f"{short_title(entry)}   ")
+    head.append(say(f"practice {status}"), f"bold {COLOURS[status]}")
+    head.append(f"   {verdict['seconds']:.2f} {say('seconds')}", "dim")
+    console.print(head)
+    for part, style in (("picture", ""), ("says", "bold"), ("seen", ""), ("printed", "dim")):
+        if words := verdict.get(part):
+            console.print()
+            if part == "printed":
+                console.print(say("practice your output"), style=style)
+            console.print(words.rstrip(), style=style)
+    console.print()
+
+
+def show_next_step(entry: Entry, verdict: dict[str, Any], status: str) -> None:
+    """After a check: the next exercise, or where a hint is."""
+    if status == "passed":
+        if following := next_open():
+            console.print(say("practice next exercise", short_title(following), following.label))
+        else:
+            console.print(say("practice all done"))
+    elif status == "again":
+        console.print(say("practice once more"))
+    elif hints := len(verdict["hints"]):
+        console.print(say("practice hints left", entry.label, read_progress()[entry.key].hints, hints))
+
+
+def show_hints(entry: Entry, hints: Sequence[str]) -> None:
+    """Show the hints so far, and one more."""
+    line = update(entry, hints=min(read_progress().get(entry.key, Line()).hints + 1, len(hints)))
+    for number, words in enumerate(hints[: line.hints], start=1):
+        console.print(say("practice hint", number, len(hints), words))
+    if line.hints == len(hints):
+        console.print(say("practice last hint"))
+
+
+def show_solution(entry: Entry, solution: str) -> None:
+    """A solution beside the learner's code, or below it where the terminal is too narrow."""
+    panels = [(say("practice a solution"), solution)]
+    if file_of(entry).is_file():
+        panels.insert(
+            0, (say("practice your code"), without_task(file_of(entry).read_text("utf-8", "replace")))
+        )
+    shown = [Panel(Syntax(code, "python", background_color="default"), title=title) for title, code in panels]
+    widest = max(len(line) for _, code in panels for line in code.splitlines())
+    if len(panels) * (widest + 6) <= console.width:
+        console.print(Columns(shown, equal=True))
+    else:
+        for panel in shown:
+            console.print(panel)
+
+
+def without_task(code: str) -> str:
+    """A file without the comments at its top."""
+    lines = code.splitlines()
+    while lines and (lines[0].startswith("#") or not lines[0].strip()):
+        lines.pop(0)
+    return "\n".join(lines) + "\n"
+
+
+def next_open(after: Entry | None = None) -> Entry | None:
+    """The first exercise that is not passed; behind a given one, where there is such."""
+    progress = read_progress()
+    entries = [
+        entry for entry in find_exercises() if not (line := progress.get(entry.key)) or not line.passed
+    ]
+    later = [
+        entry for entry in entries if after and (entry.lesson, entry.number) > (after.lesson, after.number)
+    ]
+    return next(iter(later or entries), None)

@@ -29,8 +29,9 @@ def test_answers_without_the_heavy_imports(words, run_script):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_table_shows_lessons_and_their_last_runs(fake, lessons_command, home, monkeypatch, capsys):
+def test_table_shows_lessons_their_last_runs_and_practice(fake, lessons_command, home, monkeypatch, capsys):
     fake({0: "pass", 1: "pass", 2: "pass"})
+    monkeypatch.setattr(cli, "done_by_lesson", lambda: {1: "0/3", 2: "3/3"})
     for lesson, name, started, status, result in (
         ("p00_fake", "2024-01-01_10-00-00", "2024-01-01T10:00:00", "ok", ""),
         ("p02_fake", "2024-01-01_10-00-00", "2024-01-01T10:00:00", "ok", "old"),
@@ -45,10 +46,10 @@ def test_table_shows_lessons_and_their_last_runs(fake, lessons_command, home, mo
     assert lessons_command() == 0
     said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert said[:4] == [
-        "lesson ran result",
+        "lesson ran result practice",
         "0 Title 0: a test 01 Jan ok",
-        "1 Title 1: a test -",
-        "2 Title 2: a test 02 Jan failed",
+        "1 Title 1: a test - 0/3",
+        "2 Title 2: a test 02 Jan failed 3/3",
     ]
     assert "In lesson 1 you will see: picture 1 in IMAGES." in said
     assert said[-3].startswith("next: lessons run 1 ")

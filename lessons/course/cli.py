@@ -16,6 +16,7 @@ from lessons.course.catalogue import find_lessons, last_run, select_lessons
 from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page
 from lessons.course.options import exit_code
 from lessons.course.practice import verbs
+from lessons.course.practice.desk import done_by_lesson
 from lessons.course.runner import how_it_ended, run_lessons
 from lessons.course.screen import NUMBER, Column, console, show_table
 from lessons.course.script import run_script
@@ -35,14 +36,15 @@ def overview(ctx: typer.Context) -> None:
     """A course on convolutional networks in PyTorch. Without a command: the lessons, and where you are."""
     if ctx.invoked_subcommand is not None:
         return
-    lines, following = [], None
+    lines, following, practised = [], None, done_by_lesson()
     for lesson in find_lessons().values():
         _, card = last_run(lesson)
         if card.get("status") != "ok" and following is None:
             following = lesson
         run = (when_it_began(card), how_it_ended(card)) if card else ("-", "")
-        lines.append((str(lesson.number), lesson.title, *run))
-    show_table([NUMBER, Column(say("lesson")), Column(say("ran"), 8), Column(say("result"), 28)], lines)
+        lines.append((str(lesson.number), lesson.title, *run, practised.get(lesson.number, "")))
+    columns = [NUMBER, Column(say("lesson")), Column(say("ran"), 8), Column(say("result"), 22)]
+    show_table([*columns, Column(say("practice"), 8)], lines)
     typer.echo()
     if following is None:
         typer.echo(say("all done"))

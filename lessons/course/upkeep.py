@@ -182,6 +182,9 @@ FOLDERS = {
 }  # of the course folder, by the word for it
 
 
+KEPT = (".gitkeep", "practice")  # in these folders: what the learner wrote is never removed
+
+
 def meaning(word: str) -> str:
     """What lies in such a folder."""
     return {
@@ -210,7 +213,7 @@ def clean(what: str, ask: bool = True) -> None:
             )
             typer.echo(f"{word:<7} {left_alone}")
             continue
-        entries = [entry for entry in folder.glob("*") if entry.name != ".gitkeep"]
+        entries = [entry for entry in folder.glob("*") if entry.name not in KEPT]
         files = [file for entry in entries for file in files_below(entry)]
         count = either(f"in {len(files):,} files: ", f"共 {len(files):,} 个文件：")
         typer.echo(f"{word:<7} {size(files) / 1e6:10,.1f} MB {count}{meaning(word)}")

@@ -122,6 +122,7 @@ WORDS = {  # by LANGUAGES: English, Chinese
         "检查还没结束，文件就自己退出了进程，退出码 {}。",
     ),
     # --- practice: where you are
+    "practice": ("practice", "练习"),
     "practice done": ("done", "完成"),
     "practice exercises": ("exercises", "练习"),
     "practice next": ("next:  {}", "接着：{}"),

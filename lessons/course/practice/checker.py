@@ -135,6 +135,7 @@ class LearnerProcess:
         from lessons.course.practice.bench import serve
 
         self.folder, self.file = folder, file
+        self.asked_at = 0  # how much had been printed when the last case was asked
         start: Any = multiprocessing.get_context("fork" if limits.CAN_FORK else "spawn")
         self.conn, theirs = multiprocessing.Pipe()
         self.process = start.Process(target=serve, args=(entry, file, folder, theirs))
@@ -153,6 +154,7 @@ class LearnerProcess:
         from lessons.course.practice.judge import Stopped
         from lessons.course.practice.plain import pack, unpack
 
+        self.asked_at = self.printed_bytes()
         try:
             self.conn.send_bytes(pack(case))
             content = self.receive()
@@ -199,13 +201,12 @@ class LearnerProcess:
             return (self.folder / "printed.txt").stat().st_size
         return 0
 
-    def printed(self, most: int = 2000) -> str:
-        """The end of what the learner's file has printed."""
+    def printed(self, most: int = 12) -> str:
+        """The last lines of what the learner's file has printed for the case that was asked last."""
         with contextlib.suppress(OSError), (self.folder / "printed.txt").open("rb") as file:
-            size = self.printed_bytes()
-            file.seek(max(0, size - most))
-            words = file.read().decode("utf-8", errors="replace")
-            return "..." + words if size > most else words
+            file.seek(max(self.asked_at, self.printed_bytes() - 10_000))
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
+            return "\n".join(["...", *lines[-most:]] if len(lines) > most else lines)
         return ""
 
     def end(self) -> None:

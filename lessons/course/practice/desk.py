@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lessons.course import course_dir
-from lessons.course.practice.shelf import Entry
+from lessons.course import course_home
+from lessons.course.practice.shelf import Entry, exercise_files
 
 PROGRESS = "progress.txt"
 HEAD = "# One line an exercise. Copy this folder to another machine to go on there.\n"
@@ -36,9 +36,8 @@ class Line:
 
 
 def practice_dir() -> Path:
-    folder = course_dir("data") / "practice"
-    folder.mkdir(exist_ok=True)
-    return folder
+    """``data/practice/``, which is made when something is first written there."""
+    return course_home() / "data" / "practice"
 
 
 def file_of(entry: Entry) -> Path:
@@ -88,12 +87,23 @@ def forget(entry: Entry) -> None:
 
 def write_whole(path: Path, content: str) -> None:
     """Replace a file in one step: whoever is interrupted, it holds the old or the new content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with fresh.open("w", encoding="utf-8", newline="\n") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(fresh, path)
+
+
+def done_by_lesson() -> dict[int, str]:
+    """For each lesson that has exercises, how many of them are passed: ``2/3``."""
+    progress = read_progress()
+    passed: dict[int, list[bool]] = {}
+    for path in exercise_files():
+        line = progress.get(f"{path.parent.name}/{path.stem}", Line())
+        passed.setdefault(int(path.parent.name[1:3]), []).append(bool(line.passed))
+    return {lesson: f"{sum(marks)}/{len(marks)}" for lesson, marks in passed.items()}
 
 
 # --- The learner's files

@@ -17,7 +17,6 @@ def ensure_file(entry: Entry) -> "Path":
     """The learner's file of an exercise, written when there is none yet."""
     path = file_of(entry)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, first_file(entry, entry.load()))
     return path
 

@@ -3,7 +3,6 @@
 import ast
 import importlib
 import inspect
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,10 +46,15 @@ class Entry(NamedTuple):
         return importlib.import_module(module).exercise
 
 
+def exercise_files() -> list[Path]:
+    """The files of all exercises; reads none of them."""
+    return sorted(EXERCISES.glob("p[0-9][0-9]_*/*.py"))
+
+
 def find_exercises() -> list[Entry]:
     """All exercises in the order of the course."""
     found: dict[int, list[tuple]] = {}
-    for path in EXERCISES.glob("p[0-9][0-9]_*/*.py"):
+    for path in exercise_files():
         kind, title = kind_and_title(path)
         found.setdefault(int(path.parent.name[1:3]), []).append((KINDS.index(kind), path.stem, title, path))
     return [
@@ -111,12 +115,3 @@ def code_of(exercise: "Coded", code: "Code") -> str:
 def short_title(entry: Entry) -> str:
     """``2.1 The size after a convolution``, in the reader's language."""
     return f"{entry.label} {text(entry.title)}"
-
-
-def lesson_names() -> dict[int, str]:
-    """The lesson folders that hold exercises, by number."""
-    return {
-        int(path.name[1:3]): path.name
-        for path in sorted(EXERCISES.iterdir())
-        if re.fullmatch(r"p\d\d_\w+", path.name) and path.is_dir()
-    }

@@ -49,17 +49,14 @@ class Stopped(Exception):
     """The learner's process was stopped, or ended by itself; the message says so to the learner."""
 
 
-def judge(exercise: "Exercise", bench: Bench, number: int, shrink: bool = True) -> Verdict:
-    """Check what is on the bench. ``number`` chooses the cases: another one, other cases.
-
-    ``shrink`` looks for the smallest failing case to show, which takes most of the time of a failing check.
-    """
+def judge(exercise: "Exercise", bench: Bench, number: int) -> Verdict:
+    """Check what is on the bench. ``number`` chooses the cases: another one, other cases."""
     from lessons.practice import Predict
 
     try:
         if isinstance(exercise, Predict):
             return judge_answer(exercise, bench)
-        return judge_code(exercise, bench, number, shrink)  # type: ignore[arg-type]
+        return judge_code(Sitting(exercise, number), bench)  # type: ignore[arg-type]
     except Stopped as stop:
         return Verdict("stopped", seen=str(stop))
 
@@ -125,32 +122,67 @@ def describe(value: Any) -> str:
 # --- Write and Mend
 
 
-def judge_code(exercise: "Coded", bench: Bench, number: int, shrink: bool) -> Verdict:
+class Sitting:
+    """The cases of a check, what is right for each, and what the known codes give; worked out once."""
+
+    def __init__(self, exercise: "Coded", number: int) -> None:
+        self.exercise, self.number = exercise, number
+        self.cases = draw_cases(exercise, number)
+        self.measure = measure_of(exercise)
+        self.wanted = [self.measure(case) for case in self.cases]
+        self.known = {
+            index: Remembering(OwnCode(code_of(exercise, code), exercise.probe, tuple(exercise.without)))
+            for index, code in enumerate([exercise.start, *(w.answer for w in exercise.wrong)], start=START)
+        }
+
+    def same(self, got: Any, wanted: Any) -> bool:
+        return not difference(got, wanted, self.exercise.tolerance)
+
+    def recognise(self, outcomes: Sequence[Any]) -> int | None:
+        """Which known code gives the same outcomes on all cases; None for none of them."""
+        for index, bench in self.known.items():
+            if all(self.same(got, bench.ask(place, self.cases[place])) for place, got in enumerate(outcomes)):
+                return index
+        return None
+
+
+class Remembering:
+    """A bench that is asked each case once."""
+
+    def __init__(self, bench: OwnCode) -> None:
+        self.bench, self.given = bench, {}  # type: ignore[var-annotated]
+
+    def ask(self, place: int, case: dict[str, Any]) -> Any:
+        if place not in self.given:
+            self.given[place] = self.bench.ask(case)
+        return self.given[place]
+
+
+def judge_code(sitting: Sitting, bench: Bench, shrink: bool = True) -> Verdict:
+    """The verdict on code. ``shrink``: look for the smallest failing case, which takes most of the time."""
     from lessons.practice import Mend, Write
 
+    exercise, cases = sitting.exercise, sitting.cases
     error = bench.load()
-    cases = draw_cases(exercise, number)
-    measure = measure_of(exercise)
     outcomes = [error or bench.ask(case) for case in cases]
-    wanted = [measure(case) for case in cases]
     failing = [
         case
-        for case, got, right in zip(cases, outcomes, wanted, strict=True)
-        if difference(got, right, exercise.tolerance)
+        for case, got, right in zip(cases, outcomes, sitting.wanted, strict=True)
+        if not sitting.same(got, right)
     ]
     if not failing:
-        values = {**cases[-1], "got": outcomes[-1], "wanted": wanted[-1], "cases": len(cases)}
+        values = {**cases[-1], "got": outcomes[-1], "wanted": sitting.wanted[-1], "cases": len(cases)}
         return Verdict("passed", fill(exercise.learned, values), picture_of(exercise, outcomes[-1]))
     for given in outcomes:
         if isinstance(given, Raised) and given.type == "NotAllowed":
             return Verdict("wrong", seen=say("practice not allowed", given.message))
-    known = recognise(exercise, cases, outcomes)
+    known = sitting.recognise(outcomes)
     case = failing[0]
     if shrink and isinstance(exercise, Write) and not error:
         case = smallest(
-            exercise, number, lambda c: bool(difference(bench.ask(c), measure(c), exercise.tolerance)), case
+            exercise, sitting.number, lambda c: not sitting.same(bench.ask(c), sitting.measure(c)), case
         )
-    got, right = error or bench.ask(case), measure(case)
+    got, right = error or bench.ask(case), sitting.measure(case)
     values = {**case, "got": got, "wanted": right, "cases": len(cases)}
     verdict = Verdict("wrong", picture=picture_of(exercise, got), known=known)
     verdict.seen = evidence(case, got, right, exercise.tolerance)
@@ -170,19 +202,6 @@ def measure_of(exercise: "Coded") -> Callable[[dict[str, Any]], Any]:
         return OwnCode(code_of(exercise, exercise.solution), exercise.probe).ask
     reference = exercise.reference
     return lambda case: outcome(lambda: reference(**copied(case)), "")
-
-
-def recognise(exercise: "Coded", cases: Sequence[dict[str, Any]], outcomes: Sequence[Any]) -> int | None:
-    """Which known wrong answer gives the same outcomes on all cases; None for none of them."""
-    codes = [exercise.start, *(wrong.answer for wrong in exercise.wrong)]
-    for index, code in enumerate(codes, start=START):
-        bench = OwnCode(code_of(exercise, code), exercise.probe, tuple(exercise.without))
-        if all(
-            not difference(got, bench.ask(case), exercise.tolerance)
-            for case, got in zip(cases, outcomes, strict=True)
-        ):
-            return index
-    return None
 
 
 def picture_of(exercise: "Coded", got: Any) -> str:

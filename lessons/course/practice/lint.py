@@ -20,7 +20,7 @@ from lessons.course.notes import LANGUAGES
 from lessons.course.practice import checker
 from lessons.course.practice.bench import OwnCode
 from lessons.course.practice.desk import WIDEST
-from lessons.course.practice.judge import START, Verdict, draw_cases, judge, measure_of
+from lessons.course.practice.judge import START, Sitting, Verdict, judge, judge_code
 from lessons.course.practice.plain import Raised
 from lessons.course.practice.questions import answers, filled_texts, numbers_of
 from lessons.course.practice.sheet import first_file
@@ -209,57 +209,57 @@ def lint_code(exercise: Coded) -> Iterator[str]:
             return
     if len(exercise.variants) < 3:
         yield f"only {len(exercise.variants)} variants: three at least"
-    verdict = verdict_on(exercise, exercise.solution, 1)
+    for number, lang in enumerate(LANGUAGES, start=1):
+        with in_language(lang):
+            yield from lint_outcomes(Sitting(exercise, number))
+
+
+def lint_outcomes(sitting: Sitting) -> Iterator[str]:
+    """Each code gets what it deserves, on the cases of a sitting."""
+    exercise = sitting.exercise
+    start = time.process_time()
+    verdict = verdict_on(sitting, exercise.solution)
+    seconds = time.process_time() - start
     if verdict.status != "passed":
         yield f"the solution does not pass: {verdict.says} {verdict.seen}"
         return
-    start = time.process_time()
-    verdict_on(exercise, exercise.solution, 2)  # the second time: without what is imported at the first
-    if (seconds := time.process_time() - start) > MOST_SECONDS:
-        yield f"checking the solution takes {seconds:.2f} s: {MOST_SECONDS} at most"
-    for number, lang in enumerate(LANGUAGES, start=1):
-        with in_language(lang):
-            yield from lint_outcomes(exercise, number)
-
-
-def lint_outcomes(exercise: Coded, number: int) -> Iterator[str]:
-    """Each code gets what it deserves, with the cases of this number."""
-    verdict = verdict_on(exercise, exercise.start, number)
+    if seconds > MOST_SECONDS and sitting.number > 1:  # the first time, PyTorch still imports something
+        yield f"running the solution takes {seconds:.2f} s: {MOST_SECONDS} at most"
+    verdict = verdict_on(sitting, exercise.start)
     if (verdict.status, verdict.known) != ("open", START):
         yield f"the start is {verdict.status}: {verdict.says} {verdict.seen}"
     for index, code in enumerate(exercise.variants):
-        verdict = verdict_on(exercise, code, number)
+        verdict = verdict_on(sitting, code)
         if verdict.status != "passed":
             yield f"variants[{index}] does not pass: {verdict.says} {verdict.seen}"
     for index, wrong in enumerate(exercise.wrong):
-        verdict = verdict_on(exercise, wrong.answer, number)
+        verdict = verdict_on(sitting, wrong.answer)
         if verdict.known != index:
             yield (
-                f"wrong[{index}] is {verdict.status}, taken for {verdict.known} (of the cases number "
-                f"{number}): "
+                f"wrong[{index}] is {verdict.status}, taken for {verdict.known}: "
                 f"{verdict.says or verdict.seen}"
             )
-    if verdict_of_constant(exercise, number).status == "passed":
+    if judge_code(sitting, Constant(sitting.wanted[-1]), shrink=False).status == "passed":
         yield "giving back what one case wanted passes: draw cases that want different things"
 
 
-def verdict_on(exercise: Coded, code: Any, number: int) -> Verdict:
+def verdict_on(sitting: Sitting, code: Any) -> Verdict:
+    exercise = sitting.exercise
     bench = OwnCode(code_of(exercise, code), exercise.probe, tuple(exercise.without))
-    return judge(exercise, bench, number, shrink=False)
+    return judge_code(sitting, bench, shrink=False)
 
 
-def verdict_of_constant(exercise: Coded, number: int) -> Verdict:
-    """The verdict on code that gives back what the last failing case wanted."""
-    wanted = measure_of(exercise)(draw_cases(exercise, number + 1)[-1])
+class Constant:
+    """A bench that gives back what one case wanted, whatever it is asked."""
 
-    class Constant:
-        def load(self) -> Raised | None:
-            return None
+    def __init__(self, wanted: Any) -> None:
+        self.wanted = wanted
 
-        def ask(self, case: dict[str, Any]) -> Any:
-            return wanted
+    def load(self) -> Raised | None:
+        return None
 
-    return judge(exercise, Constant(), number, shrink=False)
+    def ask(self, case: dict[str, Any]) -> Any:
+        return self.wanted
 
 
 # --- In the process in which a learner's file runs

@@ -113,6 +113,10 @@ WORDS = {  # by LANGUAGES: English, Chinese
         "It printed more than {:.0f} MB, so it was stopped: a print in a loop?",
         "打印超过了 {:.0f} MB，已停止：是不是在循环里打印？",
     ),
+    "practice memory": (
+        "It wanted more than {:.2g} GB of memory{}, so it was stopped: something that grows without end?",
+        "它要用的内存超过了 {:.2g} GB{}，已停止：是不是有什么在不停地变大？",
+    ),
     "practice killed": (
         "Its process was ended by signal {}; out of memory ends so, too.",
         "它的进程被信号 {} 终止了；内存用完时也会这样。",

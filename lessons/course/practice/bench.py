@@ -4,12 +4,14 @@ Both benches have ``load()``, which runs the file, and ``ask(case)``, which give
 """
 
 import contextlib
+import copy
 import faulthandler
 import functools
 import importlib.abc
 import io
 import os
 import random
+import shutil
 import sys
 import tempfile
 import traceback
@@ -23,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lessons.course.practice import limits
+from lessons.course.practice.limits import Limits, limit_this_process
 from lessons.course.practice.plain import Raised, pack, plain, unpack
 from lessons.course.practice.shelf import Entry
 
@@ -65,10 +67,11 @@ def raised(error: BaseException, path: str) -> Raised:
     """The error as an outcome, with the last line of the file at that path that it went through."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return Raised(type(error).__name__, error.msg, error.lineno or 0)
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    steps = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in steps if frame.f_code.co_filename == path]
     try:
         words = " ".join(str(error).split())
-    except Exception:
+    except BaseException:  # an error that cannot say what it is
         words = ""
     return Raised(type(error).__name__, words[:1000], (lines or [0])[-1] or 0)
 
@@ -77,19 +80,38 @@ def raised(error: BaseException, path: str) -> Raised:
 def scene() -> Iterator[None]:
     """An empty working directory, seeded random numbers, no warnings and a thread alone."""
     before, threads = os.getcwd(), torch.get_num_threads()
+    here = Path(own_folder(os.getpid()).name)
+    here.mkdir(exist_ok=True)  # it may have been removed
     torch.set_num_threads(1)
     for seed in (torch.default_generator.manual_seed, random.seed, np.random.seed):
         seed(0)
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        os.chdir(folder)
+        os.chdir(here)
         try:
             yield
         finally:
             os.chdir(before)
+            empty(here)
             torch.set_num_threads(threads)
             torch.set_default_dtype(torch.float32)
             torch.set_grad_enabled(True)
+
+
+@functools.cache
+def own_folder(process: int) -> tempfile.TemporaryDirectory:
+    """A process's working directory. Making and removing one for each case would take most of the time."""
+    return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+
+
+def empty(folder: Path) -> None:
+    """Remove what lies in a folder, as far as that can be."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                os.unlink(entry)
 
 
 class OwnCode:
@@ -110,12 +132,7 @@ class OwnCode:
         if not hasattr(self, "learner") and (error := self.load()):
             return error
         with scene(), quiet(), watched(self.without):
-            return outcome(lambda: self.probe(self.learner, **copied(case)), FILE)
-
-
-def copied(case: dict[str, Any]) -> dict[str, Any]:
-    """A case that may be changed."""
-    return unpack(pack(case))
+            return outcome(lambda: self.probe(self.learner, **copy.deepcopy(case)), FILE)
 
 
 @contextlib.contextmanager
@@ -167,31 +184,30 @@ class Banned(importlib.abc.MetaPathFinder):
             raise ImportError(f"{fullname.partition('.')[0]} cannot be used in this exercise")
 
 
-def serve(entry: Entry, file: Path, folder: Path, conn: Connection) -> None:
+def serve(entry: Entry, file: Path, folder: Path, conn: Connection, limits: Limits) -> None:
     """The learner's process: run the file, then answer each case that comes with the probe's outcome.
 
     ``folder`` is a directory for this check alone, in which ``printed.txt`` takes all that is printed.
     """
-    exercise = entry.load()
-    probe = getattr(exercise, "probe", names_of)
-    without = tuple(getattr(exercise, "without", ()))
+    tempfile.tempdir = str(folder)
+    probe, without = taken_out(entry)
     code = file.read_text("utf-8", errors="replace")
-    limits.limit_this_process()
-    become_silent(folder, keep=conn.fileno())
+    limit_this_process(limits)
+    become_silent(folder, conn.fileno(), limits)
     conn.send_bytes(b"ready")
 
     # A copy: whatever the file does with its own folder, the original lies elsewhere
-    copy = folder / "yours" / file.name
-    copy.parent.mkdir()
-    copy.write_text(code, encoding="utf-8")
+    path = folder / "yours" / file.name
+    path.parent.mkdir()
+    path.write_text(code, encoding="utf-8")
     learner = Learner("learner")
 
     def load() -> None:
         nonlocal learner
-        learner = run_file(code, str(copy))
+        learner = run_file(code, str(path))
 
     with scene(), banned(BANNED[entry.kind]):
-        loaded = outcome(load, str(copy))
+        loaded = outcome(load, str(path))
     conn.send_bytes(pack(loaded))
     while True:
         try:
@@ -199,19 +215,28 @@ def serve(entry: Entry, file: Path, folder: Path, conn: Connection) -> None:
         except EOFError:
             return
         with scene(), watched(without), banned(BANNED["Write"]):
-            given = outcome(functools.partial(probe, learner, **case), str(copy))
+            given = outcome(functools.partial(probe, learner, **case), str(path))
         with contextlib.suppress(Exception):
             sys.stdout.flush()
         conn.send_bytes(pack(given))
 
 
-def become_silent(folder: Path, keep: int) -> None:
+def taken_out(entry: Entry) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    """An exercise's probe, and what it wants done without; solution and reference leave this process."""
+    exercise, names = entry.load(), vars(entry.module())
+    secret = (exercise, getattr(exercise, "reference", None))
+    for name in [name for name, value in names.items() if any(value is one for one in secret)]:
+        del names[name]
+    return getattr(exercise, "probe", names_of), tuple(getattr(exercise, "without", ()))
+
+
+def become_silent(folder: Path, keep: int, limits: Limits) -> None:
     """Nothing to read, what is printed goes into a file, and no other file of the parent's stays open."""
     printed = os.open(folder / "printed.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for old, new in ((nothing, 0), (printed, 1), (printed, 2)):
         os.dup2(old, new)
-    if limits.CAN_FORK:
+    if limits.fork:
         for number in range(3, 256):
             if number != keep:
                 with contextlib.suppress(OSError):
@@ -220,7 +245,7 @@ def become_silent(folder: Path, keep: int) -> None:
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     stuck = open(folder / "stuck.txt", "w")  # noqa: SIM115 - stays open for the whole life
-    faulthandler.dump_traceback_later(limits.SECONDS - 0.5, file=stuck)
+    faulthandler.dump_traceback_later(limits.seconds / 8, repeat=True, file=stuck)
 
 
 @contextlib.contextmanager

@@ -20,25 +20,27 @@ from typing import Any
 
 from lessons.course import CourseError
 from lessons.course.notes import language
-from lessons.course.practice import limits
 from lessons.course.practice.desk import kept_files
+from lessons.course.practice.limits import Limits, adopt_orphans, end_group, end_orphans
 from lessons.course.practice.shelf import Entry, code_of, text
 from lessons.course.words import say
 
-PATIENCE = 60.0  # seconds for a judge, its own imports included; its learner's code has limits.SECONDS
+PATIENCE = 60.0  # seconds for a judge, its own imports included; its learner's code has Limits.seconds
 PRELOAD = ["lessons.course.practice.judge", "lessons.course.practice.warm"]
 
 
-def context() -> Any:
-    """How processes are started."""
-    if not limits.CAN_FORK:
+def context(fork: bool) -> Any:
+    """How a judge is started."""
+    if not fork:
         return multiprocessing.get_context("spawn")
     warm = multiprocessing.get_context("forkserver")
     warm.set_forkserver_preload(PRELOAD)
     return warm
 
 
-def check(entry: Entry, file: Path, number: int | None = None) -> dict[str, Any]:
+def check(
+    entry: Entry, file: Path, number: int | None = None, limits: Limits | None = None
+) -> dict[str, Any]:
     """The verdict on a file, as :class:`judge.Verdict` has it, and beside it what else the command shows.
 
     That is ``seconds``, ``hints``, and after passing ``solution`` and ``question_block``, one more question:
@@ -48,11 +50,12 @@ def check(entry: Entry, file: Path, number: int | None = None) -> dict[str, Any]
         CourseError: for an exercise that has a mistake itself.
     """
     number = SystemRandom().randrange(2**32) if number is None else number
+    limits = limits or Limits()
     start = time.perf_counter()
     ours, theirs = multiprocessing.Pipe()
     folder = Path(tempfile.mkdtemp(prefix="practice-"))
-    process = context().Process(
-        target=judge_in_own_process, args=(entry, file, folder, theirs, number, language()), daemon=False
+    process = context(limits.fork).Process(
+        target=judge_in_own_process, args=(entry, file, folder, theirs, number, language(), limits)
     )
     learner = 0
     verdict: dict[str, Any] = {}
@@ -72,7 +75,7 @@ def check(entry: Entry, file: Path, number: int | None = None) -> dict[str, Any]
                 if not verdict:  # the judge is gone or stuck: whatever it has started goes too
                     for pid in (process.pid, learner):
                         if pid:
-                            limits.end_group(pid)
+                            end_group(pid)
                 process.join(5)
         if "trouble" in verdict:
             raise CourseError(f"{entry.key} cannot be checked: {verdict['trouble']}")
@@ -90,21 +93,23 @@ def check(entry: Entry, file: Path, number: int | None = None) -> dict[str, Any]
 
 
 def judge_in_own_process(
-    entry: Entry, file: Path, folder: Path, front: Connection, number: int, lang: str
+    entry: Entry, file: Path, folder: Path, front: Connection, number: int, lang: str, limits: Limits
 ) -> None:
     """Start the learner's process, make the verdict and send it as JSON."""
     os.environ["LESSONS_LANG"] = lang
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)  # Ctrl-C in the terminal is for the command
-    limits.adopt_orphans()
+    tempfile.tempdir = str(folder)
+    adopt_orphans()
     from lessons.course.practice.judge import judge
 
     bench = None
     try:
-        exercise = entry.load()
-        bench = LearnerProcess(entry, file, folder)
+        # First, so that it holds nothing of what is worked out here
+        bench = LearnerProcess(entry, file, folder, limits)
         front.send_bytes(json.dumps({"learner": bench.process.pid}).encode())
-        verdict = judge(exercise, bench, number)
+        exercise = entry.load()
+        verdict = judge(exercise, bench, number, limits.shrinking)
         verdict.printed = bench.printed()
         answer = {**asdict(verdict), **what_else(exercise, verdict.status)}
     except Exception as error:  # the exercise's own mistake
@@ -131,55 +136,68 @@ def what_else(exercise: Any, status: str) -> dict[str, Any]:
 class LearnerProcess:
     """The bench on which the learner's file runs: a process with limits."""
 
-    def __init__(self, entry: Entry, file: Path, folder: Path) -> None:
+    def __init__(self, entry: Entry, file: Path, folder: Path, limits: Limits) -> None:
         from lessons.course.practice.bench import serve
 
-        self.folder, self.file = folder, file
+        self.folder, self.file, self.limits = folder, file, limits
         self.asked_at = 0  # how much had been printed when the last case was asked
-        start: Any = multiprocessing.get_context("fork" if limits.CAN_FORK else "spawn")
+        start: Any = multiprocessing.get_context("fork" if limits.fork else "spawn")
         self.conn, theirs = multiprocessing.Pipe()
-        self.process = start.Process(target=serve, args=(entry, file, folder, theirs))
+        self.process = start.Process(target=serve, args=(entry, file, folder, theirs, limits))
         self.process.start()
         theirs.close()
-        self.deadline = time.monotonic() + PATIENCE
-        self.receive()  # ready: what comes now is the learner's time
-        self.deadline = time.monotonic() + limits.SECONDS
+        self.left = limits.seconds
 
     def load(self) -> Any:
-        from lessons.course.practice.plain import unpack
-
-        return unpack(self.receive())
+        self.receive(PATIENCE)  # ready: what comes now is the learner's time
+        return self.outcome()
 
     def ask(self, case: dict[str, Any]) -> Any:
         from lessons.course.practice.judge import Stopped
-        from lessons.course.practice.plain import pack, unpack
+        from lessons.course.practice.plain import pack
 
         self.asked_at = self.printed_bytes()
         try:
             self.conn.send_bytes(pack(case))
-            content = self.receive()
         except OSError as error:
             raise Stopped(self.how_it_ended()) from error
+        return self.outcome()
+
+    def outcome(self) -> Any:
+        """The outcome that the learner's process sends next, for as long as it has time left."""
+        from lessons.course.practice.judge import Stopped
+        from lessons.course.practice.plain import Raised, unpack
+
+        asked = time.monotonic()
+        content = self.receive(self.left)
+        self.left -= time.monotonic() - asked
         try:
-            return unpack(content)
+            given = unpack(content)
         except Exception as error:
             raise Stopped(say("practice no plain values")) from error
+        if isinstance(given, Raised) and (
+            given.type == "MemoryError" or "can't allocate memory" in given.message
+        ):
+            where = say("practice line", given.line) if given.line else ""
+            raise Stopped(say("practice memory", self.limits.memory / 2**30, where))
+        return given
 
-    def receive(self) -> bytes:
+    def receive(self, seconds: float) -> bytes:
         """What the learner's process sends next.
 
         Raises:
-            Stopped: when it takes too long, prints too much or ends.
+            Stopped: when it takes longer than that, prints too much or ends.
         """
         from lessons.course.practice.judge import Stopped
 
+        deadline = time.monotonic() + seconds
         while not self.conn.poll(0.02):
-            if time.monotonic() > self.deadline:
-                raise Stopped(say("practice too slow", limits.SECONDS, self.stuck_at()))
-            if self.printed_bytes() > limits.PRINTED:
-                raise Stopped(say("practice prints", limits.PRINTED / 2**20))
+            if time.monotonic() > deadline:
+                raise Stopped(say("practice too slow", self.limits.seconds, self.stuck_at()))
+            if self.printed_bytes() > self.limits.printed:
+                raise Stopped(say("practice prints", self.limits.printed / 2**20))
         try:
-            return self.conn.recv_bytes(limits.FILE_SIZE)
+            return self.conn.recv_bytes(self.limits.file_size)
         except (EOFError, OSError) as error:
             raise Stopped(self.how_it_ended()) from error
 
@@ -191,9 +209,10 @@ class LearnerProcess:
     def stuck_at(self) -> str:
         """The line of the learner's file in which it was when its time was over; empty when not known."""
         with contextlib.suppress(OSError):
-            stack = (self.folder / "stuck.txt").read_text("utf-8", errors="replace")
-            lines = re.findall(rf'yours[/\\]{re.escape(self.file.name)}", line (\d+)', stack)
-            return say("practice line", lines[0]) if lines else ""
+            stacks = (self.folder / "stuck.txt").read_text("utf-8", errors="replace")
+            last = stacks.rpartition("Timeout")[2]
+            line = re.search(rf'yours[/\\]{re.escape(self.file.name)}", line (\d+)', last)
+            return say("practice line", line[1]) if line else ""
         return ""
 
     def printed_bytes(self) -> int:
@@ -210,6 +229,6 @@ class LearnerProcess:
         return ""
 
     def end(self) -> None:
-        limits.end_group(self.process.pid)
+        end_group(self.process.pid)
         self.process.join(1)
-        limits.end_orphans()
+        end_orphans()

@@ -4,6 +4,7 @@ It is made here, in a process in which none of the learner's code has run, from 
 learner's process sends. A known wrong answer is recognised by what it does: on all cases the same outcomes.
 """
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
-from lessons.course.practice.bench import OwnCode, copied, outcome
+from lessons.course.practice.bench import OwnCode, outcome
 from lessons.course.practice.grids import grid, side_by_side
 from lessons.course.practice.plain import Raised, difference, pack, plain, shorten
 from lessons.course.practice.questions import answers, as_written, comparable, numbers_of, sentence_values
@@ -21,7 +22,6 @@ from lessons.course.words import say
 if TYPE_CHECKING:
     from lessons.practice import Coded, Exercise, Predict, Text
 
-SHRINKING = 1.0  # seconds in which a smaller failing case is looked for
 START = -1  # as the known wrong answer: what the file did before the learner changed it
 
 
@@ -49,14 +49,17 @@ class Stopped(Exception):
     """The learner's process was stopped, or ended by itself; the message says so to the learner."""
 
 
-def judge(exercise: "Exercise", bench: Bench, number: int) -> Verdict:
-    """Check what is on the bench. ``number`` chooses the cases: another one, other cases."""
+def judge(exercise: "Exercise", bench: Bench, number: int, shrinking: float = 0.0) -> Verdict:
+    """Check what is on the bench. ``number`` chooses the cases: another one, other cases.
+
+    ``shrinking`` says for how many seconds a smaller failing case is looked for.
+    """
     from lessons.practice import Predict
 
     try:
         if isinstance(exercise, Predict):
             return judge_answer(exercise, bench)
-        return judge_code(Sitting(exercise, number), bench)  # type: ignore[arg-type]
+        return judge_code(Sitting(exercise, number), bench, shrinking)  # type: ignore[arg-type]
     except Stopped as stop:
         return Verdict("stopped", seen=str(stop))
 
@@ -158,8 +161,8 @@ class Remembering:
         return self.given[place]
 
 
-def judge_code(sitting: Sitting, bench: Bench, shrink: bool = True) -> Verdict:
-    """The verdict on code. ``shrink``: look for the smallest failing case, which takes most of the time."""
+def judge_code(sitting: Sitting, bench: Bench, shrinking: float = 0.0) -> Verdict:
+    """The verdict on code, as :func:`judge` makes it."""
     from lessons.practice import Mend, Write
 
     exercise, cases = sitting.exercise, sitting.cases
@@ -178,10 +181,12 @@ def judge_code(sitting: Sitting, bench: Bench, shrink: bool = True) -> Verdict:
             return Verdict("wrong", seen=say("practice not allowed", given.message))
     known = sitting.recognise(outcomes)
     case = failing[0]
-    if shrink and isinstance(exercise, Write) and not error:
-        case = smallest(
-            exercise, sitting.number, lambda c: not sitting.same(bench.ask(c), sitting.measure(c)), case
-        )
+    if shrinking and isinstance(exercise, Write) and not error:
+
+        def fails(case: dict[str, Any]) -> bool:
+            return not sitting.same(bench.ask(case), sitting.measure(case))
+
+        case = smallest(exercise, sitting.number, fails, case, shrinking)
     got, right = error or bench.ask(case), sitting.measure(case)
     values = {**case, "got": got, "wanted": right, "cases": len(cases)}
     verdict = Verdict("wrong", picture=picture_of(exercise, got), known=known)
@@ -201,7 +206,7 @@ def measure_of(exercise: "Coded") -> Callable[[dict[str, Any]], Any]:
     if exercise.reference is None:
         return OwnCode(code_of(exercise, exercise.solution), exercise.probe).ask
     reference = exercise.reference
-    return lambda case: outcome(lambda: reference(**copied(case)), "")
+    return lambda case: outcome(lambda: reference(**copy.deepcopy(case)), "")
 
 
 def picture_of(exercise: "Coded", got: Any) -> str:
@@ -245,10 +250,14 @@ def draw_cases(exercise: "Coded", number: int) -> list[dict[str, Any]]:
 
 
 def smallest(
-    exercise: "Coded", number: int, fails: Callable[[dict[str, Any]], bool], first: dict[str, Any]
+    exercise: "Coded",
+    number: int,
+    fails: Callable[[dict[str, Any]], bool],
+    first: dict[str, Any],
+    seconds: float,
 ) -> dict[str, Any]:
     """The smallest failing case that hypothesis finds in the time; else the first one."""
-    deadline = time.monotonic() + SHRINKING
+    deadline = time.monotonic() + seconds
     seen: dict[bytes, bool] = {}
     found, stop = first, None
 

@@ -6,19 +6,27 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-
-SECONDS = 8.0  # for the learner's code in a whole check
-MEMORY = 4 * 2**30  # bytes beyond what the process has at its start
-PRINTED = 2**20  # bytes
-FILE_SIZE = 256 * 2**20  # bytes of a file that it writes
 
 LINUX = sys.platform == "linux"
 # Forking a process that has imported torch is only known to be sound on Linux and its like.
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
 
 
-def limit_this_process() -> None:
+@dataclass(frozen=True)
+class Limits:
+    """What a check may take."""
+
+    seconds: float = 5.0  # for the learner's code in the whole check
+    memory: int = 4 * 2**30  # bytes beyond what the process has at its start
+    printed: int = 2**20  # bytes
+    file_size: int = 256 * 2**20  # bytes of a file that it writes
+    shrinking: float = 0.5  # seconds in which a smaller failing case is looked for
+    fork: bool = field(default_factory=lambda: CAN_FORK)  # from a warm process, or start afresh
+
+
+def limit_this_process(limits: Limits) -> None:
     """A process group of its own, bounds for memory and files, no core dumps, where the system has these."""
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
@@ -28,10 +36,10 @@ def limit_this_process() -> None:
         return
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_SIZE, FILE_SIZE))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_size, limits.file_size))
         if LINUX:
             pages = int(Path("/proc/self/statm").read_text().split()[0])
-            most = pages * resource.getpagesize() + MEMORY
+            most = pages * resource.getpagesize() + limits.memory
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 

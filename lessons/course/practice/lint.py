@@ -21,6 +21,7 @@ from lessons.course.practice import checker
 from lessons.course.practice.bench import OwnCode
 from lessons.course.practice.desk import WIDEST
 from lessons.course.practice.judge import START, Sitting, Verdict, judge, judge_code
+from lessons.course.practice.limits import Limits
 from lessons.course.practice.plain import Raised
 from lessons.course.practice.questions import answers, filled_texts, numbers_of
 from lessons.course.practice.sheet import first_file
@@ -239,14 +240,14 @@ def lint_outcomes(sitting: Sitting) -> Iterator[str]:
                 f"wrong[{index}] is {verdict.status}, taken for {verdict.known}: "
                 f"{verdict.says or verdict.seen}"
             )
-    if judge_code(sitting, Constant(sitting.wanted[-1]), shrink=False).status == "passed":
+    if judge_code(sitting, Constant(sitting.wanted[-1])).status == "passed":
         yield "giving back what one case wanted passes: draw cases that want different things"
 
 
 def verdict_on(sitting: Sitting, code: Any) -> Verdict:
     exercise = sitting.exercise
     bench = OwnCode(code_of(exercise, code), exercise.probe, tuple(exercise.without))
-    return judge_code(sitting, bench, shrink=False)
+    return judge_code(sitting, bench)
 
 
 class Constant:
@@ -290,7 +291,7 @@ def lint_in_a_process(entry: Entry, exercise: Exercise) -> Iterator[str]:
         def status(code: str) -> str:
             file = Path(folder, "cheat.py")
             file.write_text(code, encoding="utf-8")
-            return checker.check(entry, file)["status"]
+            return checker.check(entry, file, limits=Limits(shrinking=0.0))["status"]
 
         if (found := status(start)) != "open":
             yield f"the first file is {found}, not open"

@@ -5,6 +5,7 @@ import importlib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from lessons.course import CourseError
@@ -40,10 +41,13 @@ class Entry(NamedTuple):
         """As progress and folders have it: ``p02_conv2d/output_size``."""
         return f"{self.path.parent.name}/{self.path.stem}"
 
+    def module(self) -> ModuleType:
+        """The file as a module; imports torch."""
+        return importlib.import_module(f"lessons.practice.{self.path.parent.name}.{self.path.stem}")
+
     def load(self) -> "Exercise":
         """The exercise itself; imports torch."""
-        module = f"lessons.practice.{self.path.parent.name}.{self.path.stem}"
-        return importlib.import_module(module).exercise
+        return self.module().exercise
 
 
 def exercise_files() -> list[Path]:

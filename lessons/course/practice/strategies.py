@@ -1,5 +1,6 @@
 """How exercises draw tensors: a few words over hypothesis, which is imported when a strategy is made."""
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ def tensors(*sizes: "int | tuple[int, int]", low: int = -9, high: int = 9) -> "S
     from hypothesis import strategies as st
 
     def make(shape: tuple[int, ...], seed: int) -> "Tensor":
+        if seed == 0:  # the simplest, to which a failing case is made smaller: 1, 2, 3, ...
+            counted = torch.arange(math.prod(shape)) + max(low, 1) - low
+            return (counted % (high + 1 - low) + low).reshape(shape).float()
         generator = torch.Generator().manual_seed(seed)
         return torch.randint(low, high + 1, shape, generator=generator).float()
 

@@ -93,7 +93,9 @@ while True:
 @pytest.mark.parametrize(
     ("code", "status", "said"),
     [
-        pytest.param(function("while True:\n    pass"), "stopped", "Still running after 1 s (line ", id="loop"),
+        pytest.param(
+            function("while True:\n    pass"), "stopped", "Still running after 1 s (line ", id="loop"
+        ),
         pytest.param("while True:\n    pass", "stopped", "Still running after 1 s (line ", id="loop at once"),
         pytest.param(function(CATCHES_ALL), "stopped", "Still running after 1 s", id="loop that catches all"),
         pytest.param("import time\ntime.sleep(60)", "stopped", "after 1 s (line 2)", id="sleep"),
@@ -104,11 +106,15 @@ while True:
         pytest.param(function("while True: print('x' * 999)"), "stopped", "more than 1 MB", id="print"),
         pytest.param(function("raise KeyboardInterrupt"), "wrong", "raises KeyboardInterrupt", id="Ctrl-C"),
         pytest.param(function(BROKEN_STR.format("1 / 0")), "wrong", "raises Odd", id="broken __str__"),
-        pytest.param(function(BROKEN_STR.format("raise SystemExit")), "wrong", "raises Odd", id="__str__ exits"),
+        pytest.param(
+            function(BROKEN_STR.format("raise SystemExit")), "wrong", "raises Odd", id="__str__ exits"
+        ),
         pytest.param(
             function(BROKEN_STR.format("while True: pass")), "stopped", "Still running", id="__str__ loops"
         ),
-        pytest.param(function("return max_pool(picture, 1)"), "wrong", "raises RecursionError", id="recursion"),
+        pytest.param(
+            function("return max_pool(picture, 1)"), "wrong", "raises RecursionError", id="recursion"
+        ),
         pytest.param(function("return input()"), "wrong", "raises EOFError", id="reads"),
         pytest.param(function("import os\nos.closerange(3, 999)"), "stopped", "exit code", id="closes all"),
         pytest.param("def max_pool(", "wrong", "raises SyntaxError", id="syntax"),

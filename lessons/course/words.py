@@ -125,6 +125,10 @@ WORDS = {  # by LANGUAGES: English, Chinese
         "The file ended its own process, with exit code {}, before the check was over.",
         "检查还没结束，文件就自己退出了进程，退出码 {}。",
     ),
+    "practice damaged": (
+        "{} was damaged. It is kept as {}; {} exercises could still be read from it.",
+        "{} 已损坏，原样保留为 {}；还能读出 {} 道练习的进度。",
+    ),
     # --- practice: where you are
     "practice": ("practice", "练习"),
     "practice done": ("done", "完成"),

@@ -2,22 +2,26 @@
 
 That folder is the whole memory of the practice: copied to another machine, it goes on there. ``progress.txt``
 has one line an exercise that was begun, ``p02_conv2d/output_size passed=2026-11-26 hints=1``, and is replaced
-in one step, so that it is whole at any moment. A file of the learner's is never changed, but for a question
-that is appended to it; ``reset`` moves it aside.
+in one step, so that it is whole at any moment; one that was damaged is kept beside. A file of the learner's
+is never changed, but for a question that is appended to it; ``reset`` moves it aside.
 """
 
 import contextlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lessons.course import course_home
+from lessons.course import CourseError, course_home
 from lessons.course.practice.shelf import Entry, exercise_files
+from lessons.course.screen import console
+from lessons.course.words import say
 
 PROGRESS = "progress.txt"
 HEAD = "# One line an exercise. Copy this folder to another machine to go on there.\n"
+KEY = re.compile(r"p\d\d_\w+/\w+")
 WIDEST = 100  # columns of a task in the learner's file
 
 
@@ -50,34 +54,67 @@ def file_of(entry: Entry) -> Path:
 
 def read_progress() -> dict[str, Line]:
     """Each exercise's line by its key; what cannot be read is left out."""
+    return read_rows()[0]
+
+
+def read_rows() -> tuple[dict[str, Line], bool]:
+    """Each exercise's line by its key, and whether all that the file holds could be read."""
     kinds = {name: type(value) for name, value in asdict(Line()).items()}
-    found = {}
+    found: dict[str, Line] = {}
+    whole = True
     try:
-        written = (practice_dir() / PROGRESS).read_text("utf-8", errors="replace")
+        written = (practice_dir() / PROGRESS).read_bytes()
+    except FileNotFoundError:
+        return found, whole
     except OSError:
-        return {}
-    for row in written.splitlines():
-        key, *words = row.split()[:20] or ["#"]
-        if key.startswith("#"):
+        return found, False
+    for row in written.decode("utf-8", errors="replace").splitlines():
+        if row.startswith("#") or not row.strip():
             continue
-        line = Line()
-        for name, _, value in (word.partition("=") for word in words):
-            if name in kinds:
-                with contextlib.suppress(ValueError):
+        key, *words = row.split()
+        whole &= KEY.fullmatch(key) is not None
+        if KEY.fullmatch(key):
+            found[key] = line = Line()
+            for name, _, value in (word.partition("=") for word in words):
+                try:
                     setattr(line, name, kinds[name](value))
-        found[key] = line
-    return found
+                except (KeyError, ValueError):
+                    whole = False
+    return found, whole
+
+
+def whole_progress() -> dict[str, Line]:
+    """The same, to be changed and written: what cannot be read is kept beside, and that is said.
+
+    Raises:
+        CourseError: for a file that cannot be opened, or not be kept.
+    """
+    progress, whole = read_rows()
+    if not whole:
+        path = practice_dir() / PROGRESS
+        aside = numbered(path, "damaged")
+        try:
+            shutil.copyfile(path, aside)
+            write_rows(progress)
+        except OSError as error:
+            raise CourseError(f"the progress in {path} cannot be read: {error}") from error
+        console.print(say("practice damaged", PROGRESS, aside.name, len(progress)))
+    return progress
 
 
 def update(entry: Entry, **changes: object) -> Line:
     """Change an exercise's line and write the file; returns the line."""
-    progress = read_progress()
+    progress = whole_progress()
     line = progress.setdefault(entry.key, Line())
     for name, value in changes.items():
         setattr(line, name, value)
+    write_rows(progress)
+    return line
+
+
+def write_rows(progress: dict[str, Line]) -> None:
     rows = [f"{key} {line.words()}".rstrip() + "\n" for key, line in sorted(progress.items())]
     write_whole(practice_dir() / PROGRESS, HEAD + "".join(rows))
-    return line
 
 
 def forget(entry: Entry) -> None:
@@ -89,11 +126,14 @@ def write_whole(path: Path, content: str) -> None:
     """Replace a file in one step: whoever is interrupted, it holds the old or the new content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with fresh.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    try:
+        with fresh.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def done_by_lesson() -> dict[int, str]:
@@ -114,13 +154,16 @@ def put_aside(entry: Entry) -> Path | None:
     path = file_of(entry)
     if not path.exists():
         return None
-    taken = (int(found[1]) for other in path.parent.iterdir() if (found := OLD.fullmatch(other.name)))
-    aside = path.with_name(f"{path.stem}.old{max(taken, default=0) + 1}.py")
+    aside = numbered(path, "old")
     path.rename(aside)
     return aside
 
 
-OLD = re.compile(r".+\.old(\d+)\.py")
+def numbered(path: Path, word: str) -> Path:
+    """A path beside this one that is free, and higher than those that are not: ``name.old3.py``."""
+    taken = re.compile(rf"{re.escape(path.stem)}\.{word}(\d+){re.escape(path.suffix)}")
+    numbers = [int(found[1]) for other in path.parent.iterdir() if (found := taken.fullmatch(other.name))]
+    return path.with_name(f"{path.stem}.{word}{max(numbers, default=0) + 1}{path.suffix}")
 
 
 @contextlib.contextmanager

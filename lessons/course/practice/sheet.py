@@ -45,8 +45,7 @@ def append_question(entry: Entry, block: str) -> None:
     """One more question at the end of the learner's file; what stands there stays."""
     path = file_of(entry)
     before = path.read_text("utf-8", errors="surrogateescape").rstrip("\n")
-    content = f"{before}\n\n\n# {'-' * 78}\n{block}"
-    path.write_bytes(content.encode("utf-8", errors="surrogateescape"))
+    write_whole(path, f"{before}\n\n\n# {'-' * 78}\n{block}")
 
 
 def comment(words: str) -> str:

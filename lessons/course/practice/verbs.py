@@ -8,7 +8,15 @@ import typer
 
 from lessons.course import CourseError
 from lessons.course.catalogue import find_lessons
-from lessons.course.practice.desk import Line, file_of, forget, put_aside, read_progress, update
+from lessons.course.practice.desk import (
+    Line,
+    file_of,
+    forget,
+    put_aside,
+    read_progress,
+    update,
+    whole_progress,
+)
 from lessons.course.practice.shelf import Entry, code_of, find_exercise, find_exercises, short_title, text
 from lessons.course.screen import NUMBER, Column, console, show_table
 from lessons.course.words import say
@@ -22,11 +30,12 @@ Which = Annotated[
 @app.callback(invoke_without_command=True)
 def where_you_are(ctx: typer.Context) -> None:
     """Exercises for lessons 1 to 10. Without a command: what is done, and what comes next."""
+    progress = whole_progress()
     if ctx.invoked_subcommand is not None:
         return
     from lessons.course.practice.report import next_open
 
-    lessons, progress = find_lessons(), read_progress()
+    lessons = find_lessons()
     rows: dict[int, list[str]] = {}
     done: dict[int, int] = {}
     for entry in find_exercises():

@@ -51,7 +51,6 @@ desk.update(find_exercises()[0], hints=2)
         ("os.fsync = die", 1),  # when the new content has been written, but not come to the disk
         ("os.replace = die", 1),
         ("replace = os.replace\nos.replace = lambda *paths: (replace(*paths), die())", 2),
-        ("import pathlib\npathlib.Path.open = die", 1),
     ],
 )
 def test_progress_is_whole_when_its_writer_is_killed(folder, run_script, tmp_path, fault, hints):

@@ -158,8 +158,8 @@ WORDS = {  # by LANGUAGES: English, Chinese
     "practice a solution": ("a solution", "参考答案"),
     "practice your code": ("your code", "你的代码"),
     "practice hints left": (
-        "A hint: lessons practice hint {}   ({} of {} seen)",
-        "看提示：lessons practice hint {}   （已看 {}/{} 条）",
+        "A hint: {}   ({} of {} seen)",
+        "看提示：{}   （已看 {}/{} 条）",
     ),
     "practice hint": ("Hint {} of {}: {}", "提示 {}/{}：{}"),
     "practice last hint": ("That was the last hint.", "提示就这些了。"),
@@ -168,8 +168,8 @@ WORDS = {  # by LANGUAGES: English, Chinese
         "通过之后才看得到答案；加 --give-up 现在就看，进度里会记下来。",
     ),
     "practice next exercise": (
-        "Next: {}   lessons practice watch {}",
-        "下一道：{}   lessons practice watch {}",
+        "Next: {}   {}",
+        "下一道：{}   {}",
     ),
     "practice reset?": (
         "Begin {} anew? The file is kept beside the new one.",
@@ -177,6 +177,16 @@ WORDS = {  # by LANGUAGES: English, Chinese
     ),
     "practice reset": ("{}: a new file; the old one is {}", "{}：新文件已写好，原来的在 {}"),
     "practice new": ("A new question is at the end of {}", "新的一题在 {} 末尾"),
+    "practice key": ("press {}", "按 {}"),
+    "practice checking": ("{}   checking ...", "{}   正在检查……"),
+    "practice file gone": (
+        "{} is not there. Save it again, or press r for a new one.",
+        "找不到 {}。重新保存一次，或者按 r 新建一份。",
+    ),
+    "practice partly": (
+        "On {} of the {} cases that are wrong, it gives just what this mistake gives:\n{}",
+        "{1} 个出错的例子里，有 {0} 个的结果和犯了这个错误时一模一样：\n{2}",
+    ),
     "practice slow": (
         "(This system cannot fork a warm process, so each check takes some seconds.)",
         "（这个系统不能复制预热好的进程，每次检查要几秒钟。）",

@@ -41,10 +41,11 @@ def context(fork: bool) -> Any:
 def check(
     entry: Entry, file: Path, number: int | None = None, limits: Limits | None = None
 ) -> dict[str, Any]:
-    """The verdict on a file, as :class:`judge.Verdict` has it, and beside it what else the command shows.
+    """The verdict on a file, as :class:`judge.Verdict` has it; where there is no file yet, it is made.
 
-    That is ``seconds``, ``hints``, and after passing ``solution`` and ``question_block``, one more question:
-    the command itself never imports torch. ``number`` chooses the cases; without it they are new each time.
+    Beside the verdict stands what else the command shows: ``seconds``, ``hints``, and after passing
+    ``solution`` and ``question_block``, one more question; so the command itself never imports torch.
+    ``number`` chooses the cases; without it they are new each time.
 
     Raises:
         CourseError: for an exercise that has a mistake itself.
@@ -102,10 +103,12 @@ def judge_in_own_process(
     tempfile.tempdir = str(folder)
     adopt_orphans()
     from lessons.course.practice.judge import judge
+    from lessons.course.practice.sheet import ensure_file
 
     bench = None
     try:
-        # First, so that it holds nothing of what is worked out here
+        ensure_file(entry, file)
+        # First of all, so that it holds nothing of what is worked out here
         bench = LearnerProcess(entry, file, folder, limits)
         front.send_bytes(json.dumps({"learner": bench.process.pid}).encode())
         exercise = entry.load()

@@ -5,9 +5,11 @@ learner's process sends. A known wrong answer is recognised by what it does: on 
 """
 
 import copy
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
@@ -17,7 +19,7 @@ from lessons.course.practice.grids import grid, side_by_side
 from lessons.course.practice.plain import Raised, difference, pack, plain, shorten
 from lessons.course.practice.questions import answers, as_written, comparable, numbers_of, sentence_values
 from lessons.course.practice.shelf import code_of, text
-from lessons.course.words import say
+from lessons.course.words import WORDS, say
 
 if TYPE_CHECKING:
     from lessons.practice import Coded, Exercise, Predict, Text
@@ -148,6 +150,20 @@ class Sitting:
                 return index
         return None
 
+    def most_like(self, wrong: dict[int, Any]) -> tuple[int | None, int]:
+        """Which known wrong code gives most of these wrong outcomes, and how many; None where it is few.
+
+        Whoever makes two mistakes at once is on some cases seen to make the one, on others the other.
+        """
+        alike = {
+            index: sum(self.same(got, bench.ask(place, self.cases[place])) for place, got in wrong.items())
+            for index, bench in self.known.items()
+            if index != START
+        }
+        index = max(alike, key=alike.__getitem__)
+        enough = max(len(wrong) / 4, min(3, len(wrong)))
+        return (index if alike[index] >= enough else None), alike[index]
+
 
 class Remembering:
     """A bench that is asked each case once."""
@@ -163,41 +179,52 @@ class Remembering:
 
 def judge_code(sitting: Sitting, bench: Bench, shrinking: float = 0.0) -> Verdict:
     """The verdict on code, as :func:`judge` makes it."""
-    from lessons.practice import Mend, Write
-
     exercise, cases = sitting.exercise, sitting.cases
     error = bench.load()
     outcomes = [error or bench.ask(case) for case in cases]
-    failing = [
-        case
-        for case, got, right in zip(cases, outcomes, sitting.wanted, strict=True)
-        if not sitting.same(got, right)
-    ]
-    if not failing:
+    wrong = {place: got for place, got in enumerate(outcomes) if not sitting.same(got, sitting.wanted[place])}
+    if not wrong:
         values = {**cases[-1], "got": outcomes[-1], "wanted": sitting.wanted[-1], "cases": len(cases)}
         return Verdict("passed", fill(exercise.learned, values), picture_of(exercise, outcomes[-1]))
+    if error:
+        return Verdict("wrong", seen=say("practice does not run", error_line(error)))
     for given in outcomes:
         if isinstance(given, Raised) and given.type == "NotAllowed":
             return Verdict("wrong", seen=say("practice not allowed", given.message))
     known = sitting.recognise(outcomes)
-    case = failing[0]
-    if shrinking and isinstance(exercise, Write) and not error:
+    like, count = (known, len(wrong)) if known is not None else sitting.most_like(wrong)
+    verdict = shown(sitting, bench, wrong, like, shrinking)
+    verdict.known = known
+    if known is None and like is not None:
+        verdict.says = say("practice partly", count, len(wrong), verdict.says)
+    return verdict
 
-        def fails(case: dict[str, Any]) -> bool:
-            return not sitting.same(bench.ask(case), sitting.measure(case))
 
+def shown(
+    sitting: Sitting, bench: Bench, wrong: dict[int, Any], like: int | None, shrinking: float
+) -> Verdict:
+    """A case that fails, as small as it can be, with the sentence of the known code that does the same."""
+    from lessons.practice import Mend, Write
+
+    exercise = sitting.exercise
+
+    def fails(case: dict[str, Any]) -> bool:
+        got = bench.ask(case)
+        alike = like is None or sitting.same(got, sitting.known[like].bench.ask(case))
+        return alike and not sitting.same(got, sitting.measure(case))
+
+    case = next((case for place in wrong if fails(case := sitting.cases[place])), sitting.cases[min(wrong)])
+    if shrinking and isinstance(exercise, Write):
         case = smallest(exercise, sitting.number, fails, case, shrinking)
-    got, right = error or bench.ask(case), sitting.measure(case)
-    values = {**case, "got": got, "wanted": right, "cases": len(cases)}
-    verdict = Verdict("wrong", picture=picture_of(exercise, got), known=known)
+    got, right = bench.ask(case), sitting.measure(case)
+    values = {**case, "got": got, "wanted": right, "cases": len(sitting.cases)}
+    verdict = Verdict("wrong", picture=picture_of(exercise, got))
     verdict.seen = evidence(case, got, right, exercise.tolerance)
-    if known == START:
-        verdict.status = "open"
-        verdict.says = (
-            fill(exercise.symptom, values) if isinstance(exercise, Mend) else say("practice as at the start")
-        )
-    elif known is not None:
-        verdict.says = fill(exercise.wrong[known].says, values)
+    if like == START:
+        start = exercise.symptom if isinstance(exercise, Mend) else WORDS["practice as at the start"]
+        verdict.status, verdict.says = "open", fill(start, values)
+    elif like is not None:
+        verdict.says = fill(exercise.wrong[like].says, values)
     return verdict
 
 
@@ -289,7 +316,10 @@ def smallest(
 def with_hypothesis(
     exercise: "Coded", number: int, body: Callable[[dict[str, Any]], Any], shrink: bool
 ) -> None:
-    from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+    from hypothesis import HealthCheck, Phase, Verbosity, configuration, given, seed, settings
+
+    # What it notes of the course's files; else that lies wherever the command was typed
+    configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir(), "hypothesis"))
 
     @settings(
         max_examples=exercise.examples,

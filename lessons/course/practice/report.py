@@ -51,24 +51,29 @@ def show(entry: Entry, verdict: dict[str, Any], status: str) -> None:
     console.print()
 
 
-def show_next_step(entry: Entry, verdict: dict[str, Any], status: str) -> None:
-    """After a check: the next exercise, or where a hint is."""
+def show_next_step(entry: Entry, verdict: dict[str, Any], status: str, watching: bool) -> None:
+    """After a check: the next exercise, or where a hint is: behind a key for one who watches."""
     if status == "passed":
-        if following := next_open():
-            console.print(say("practice next exercise", short_title(following), following.label))
+        if following := next_open(after=entry):
+            way = say("practice key", "n") if watching else f"lessons practice watch {following.label}"
+            console.print(say("practice next exercise", short_title(following), way))
         else:
             console.print(say("practice all done"))
     elif status == "again":
-        console.print(say("practice once more"))
+        console.print(say("practice once more") + "\n\n" + verdict["question_block"].rstrip())
     elif hints := len(verdict["hints"]):
-        console.print(say("practice hints left", entry.label, read_progress()[entry.key].hints, hints))
+        way = say("practice key", "h") if watching else f"lessons practice hint {entry.label}"
+        console.print(say("practice hints left", way, read_progress()[entry.key].hints, hints))
 
 
-def show_hints(entry: Entry, hints: Sequence[str]) -> None:
-    """Show the hints so far, and one more."""
+def show_hints(entry: Entry, hints: Sequence[str], watching: bool = False) -> None:
+    """Show one more hint, after those so far; for one who watches, these are on the screen already."""
+    if not hints:
+        return  # the check was ended before it had come to them
     line = update(entry, hints=min(read_progress().get(entry.key, Line()).hints + 1, len(hints)))
     for number, words in enumerate(hints[: line.hints], start=1):
-        console.print(say("practice hint", number, len(hints), words))
+        if number == line.hints or not watching:
+            console.print(say("practice hint", number, len(hints), words))
     if line.hints == len(hints):
         console.print(say("practice last hint"))
 

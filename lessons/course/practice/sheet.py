@@ -13,12 +13,10 @@ if TYPE_CHECKING:
     from lessons.practice import Exercise, Predict
 
 
-def ensure_file(entry: Entry) -> "Path":
-    """The learner's file of an exercise, written when there is none yet."""
-    path = file_of(entry)
+def ensure_file(entry: Entry, path: "Path") -> None:
+    """Write the learner's file of an exercise when there is none yet."""
     if not path.exists():
         write_whole(path, first_file(entry, entry.load()))
-    return path
 
 
 def first_file(entry: Entry, exercise: "Exercise") -> str:

@@ -2,6 +2,7 @@
 
 import importlib.util
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -67,11 +68,9 @@ def where_you_are(ctx: typer.Context) -> None:
 @app.command()
 def watch(which: Which = "") -> None:
     """Check an exercise each time its file is saved."""
-    entry = chosen(which)
-    ready(entry)
     from lessons.course.practice.watch import watch_file
 
-    watch_file(entry)
+    watch_file(chosen(which))
 
 
 @app.command()
@@ -81,7 +80,6 @@ def check(
 ) -> int:
     """Check an exercise once."""
     entry = chosen(which)
-    ready(entry)
     if new:
         return ask_anew(entry)
     return int(checked(entry)["status"] != "passed")
@@ -149,9 +147,8 @@ def require_extra() -> None:
     """Raises:
     CourseError: where the extra ``practice`` is not installed; says how to get it.
     """
-    for name in ("watchfiles", "hypothesis"):
-        if importlib.util.find_spec(name) is None:
-            raise CourseError(f'practice wants the package {name}: pip install -e ".[practice]" brings it')
+    if importlib.util.find_spec("hypothesis") is None:
+        raise CourseError('practice wants the package hypothesis: pip install -e ".[practice]" brings it')
 
 
 def chosen(which: str) -> Entry:
@@ -178,28 +175,34 @@ def chosen(which: str) -> Entry:
     return found
 
 
-def ready(entry: Entry) -> str:
-    """The path of the learner's file, which is there afterwards."""
+def ready(entry: Entry) -> Path:
+    """The learner's file, which is there afterwards."""
     from lessons.course.practice.sheet import ensure_file
 
     if not file_of(entry).exists():
         require_extra()
-    return str(ensure_file(entry))
+    ensure_file(entry, file_of(entry))
+    return file_of(entry)
 
 
-def checked(entry: Entry) -> dict[str, Any]:
+def checked(entry: Entry, watching: bool = False) -> dict[str, Any]:
     """Check the learner's file, write the progress, show what was found; returns the verdict."""
     require_extra()
     from lessons.course.practice import checker, report, sheet
 
+    if watching:
+        console.clear()
+        console.print(say("practice checking", short_title(entry)), style="dim")
     verdict = checker.check(entry, file_of(entry))
+    if watching:
+        console.clear()
     status = report.settle(entry, verdict)
     report.show(entry, verdict, status)
     if status == "passed" and "solution" in verdict:
         report.show_solution(entry, verdict["solution"])
     if status == "again":
         sheet.append_question(entry, verdict["question_block"])
-    report.show_next_step(entry, verdict, status)
+    report.show_next_step(entry, verdict, status, watching)
     return verdict | {"status": status}
 
 
@@ -214,6 +217,7 @@ def ask_anew(entry: Entry) -> int:
     require_extra()
     from lessons.course.practice.sheet import append_question, question_block
 
+    ready(entry)
     append_question(entry, question_block(entry.load()))  # type: ignore[arg-type]
     typer.echo(say("practice new", file_of(entry)))
     return 0

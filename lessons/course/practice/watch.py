@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from lessons.course.practice import limits, report, verbs
 from lessons.course.practice.desk import file_of
@@ -18,55 +17,70 @@ from lessons.course.screen import console
 from lessons.course.words import say
 
 SAVED = "saved"  # in the queue, among the keys
-LOOK = 0.1  # seconds between two looks at whether the watch is over
+LOOK = 0.1  # seconds between two looks at the file, and at whether the watch is over
 
 
 def watch_file(entry: Entry) -> None:
     """Check the exercise now and at each save, until q or Ctrl-C; n goes on to the next one."""
     events: queue.Queue[str] = queue.Queue()
-    if not limits.CAN_FORK:
-        console.print(say("practice slow"))
     with reported(read_keys, events.put):
         current: Entry | None = entry
         while current is not None:
-            path = Path(verbs.ready(current))
-            with reported(wait_for_saves, events.put, path):
-                current = watch_one(current, path, events)
+            with reported(wait_for_saves, events.put, file_of(current)):
+                current = watch_one(current, events)
 
 
-def watch_one(entry: Entry, path: Path, events: "queue.Queue[str]") -> Entry | None:
+def watch_one(entry: Entry, events: "queue.Queue[str]") -> Entry | None:
     """Watch one exercise; returns the one to go on with, None at the end."""
-    content, verdict = check_now(entry, path)
+    path = file_of(entry)
+    content, hints = check_now(entry)
     while True:
-        event = events.get()
+        event = next_of(events)
         if event == SAVED and read(path) == content:  # saved as it was, or a question appended to it
             continue
         if event in (SAVED, "\n", "c", "check"):
-            content, verdict = check_now(entry, path)
+            if path.exists():
+                content, hints = check_now(entry)
+            else:
+                content = b""
+                console.print(say("practice file gone", path))
         elif event in ("h", "hint"):
-            report.show_hints(entry, verdict["hints"])
+            report.show_hints(entry, hints, watching=True)
         elif event in ("n", "next"):
             return report.next_open(after=entry) or entry
         elif event in ("r", "reset"):
             console.print(say("practice reset?", short_title(entry)) + " [y/n]")
-            if events.get() in ("y", "yes"):
+            answer = next_of(events)
+            if answer in ("y", "yes"):
                 verbs.begin_anew(entry)
                 content = read(path)
+            elif answer == SAVED:
+                events.put(SAVED)
         elif event in ("q", "quit"):
             return None
 
 
-def check_now(entry: Entry, path: Path) -> tuple[bytes, dict[str, Any]]:
-    """A check on an empty screen; what the file held, and the verdict."""
-    content = read(path)
-    console.clear()
-    verdict = verbs.checked(entry)
+def check_now(entry: Entry) -> tuple[bytes, list[str]]:
+    """A check on an empty screen; what the file held, as far as it is the learner's, and the hints."""
+    content = read(file_of(entry))
+    verdict = verbs.checked(entry, watching=True)
+    if not limits.CAN_FORK:
+        console.print(say("practice slow"), style="dim")
     console.print("\n" + say("practice watching", file_of(entry)), style="dim")
-    return (read(path) if verdict["status"] == "again" else content), verdict
+    if not content or verdict["status"] == "again":  # the check has made the file, or appended a question
+        content = read(file_of(entry))
+    return content, verdict["hints"]
+
+
+def next_of(events: "queue.Queue[str]") -> str:
+    """Wait for the next event, in pieces: on Windows, Ctrl-C does not end a wait."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return events.get(timeout=0.5)
 
 
 def read(path: Path) -> bytes:
-    """What the file holds; nothing while an editor is just replacing it."""
+    """What the file holds; nothing where it is gone."""
     try:
         return path.read_bytes()
     except OSError:
@@ -90,12 +104,26 @@ def reported(work: Callable[..., None], tell: Callable[[str], object], *given: P
 
 
 def wait_for_saves(path: Path, tell: Callable[[str], object], over: threading.Event) -> None:
-    """Watch the file's folder, since most editors replace a file when they save it."""
-    from watchfiles import watch
+    """Look at the file until it has changed and come to rest.
 
-    for changes in watch(path.parent, stop_event=over, debounce=100, step=20, recursive=False):
-        if any(Path(changed).name == path.name for _, changed in changes):
+    Looking, since shared and network drives report no changes, and neither does a folder that was removed and
+    made again. Most editors replace a file when they save it; for a moment it may be empty or gone.
+    """
+    seen: object = "not yet"
+    while not over.wait(LOOK):
+        now = stamp(path)
+        if now != seen and not over.wait(LOOK / 2) and stamp(path) == now:
+            seen = now
             tell(SAVED)
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file is saved."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def read_keys(tell: Callable[[str], object], over: threading.Event) -> None:

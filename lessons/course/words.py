@@ -175,7 +175,8 @@ WORDS = {  # by LANGUAGES: English, Chinese
         "Begin {} anew? The file is kept beside the new one.",
         "重新开始 {}？原来的文件会留在旁边。",
     ),
-    "practice reset": ("{}: a new file; the old one is {}", "{}：新文件已写好，原来的在 {}"),
+    "practice new file": ("A new file is at {}", "新文件在 {}"),
+    "practice old file": ("; the old one is {} beside it", "；原来的留在旁边，叫 {}"),
     "practice new": ("A new question is at the end of {}", "新的一题在 {} 末尾"),
     "practice key": ("press {}", "按 {}"),
     "practice checking": ("{}   checking ...", "{}   正在检查……"),
@@ -196,8 +197,9 @@ WORDS = {  # by LANGUAGES: English, Chinese
         "正在监视 {}\n按键：h 提示   n 下一道   r 重置   回车 检查   q 退出",
     ),
     "practice file head": (
-        "Write here, and check with: lessons practice check {0}   (a hint: lessons practice hint {0})",
-        "写在下面，用 lessons practice check {0} 检查   （提示：lessons practice hint {0}）",
+        "{0} ({1})\n"
+        "Write here, and check with: lessons practice check {2}   (a hint: lessons practice hint {2})",
+        "{0}（{1}）\n写在下面，用 lessons practice check {2} 检查   （提示：lessons practice hint {2}）",
     ),
     "practice Predict": ("predict", "预测"),
     "practice Write": ("write", "编写"),

@@ -136,6 +136,8 @@ def shorten(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {shorten(item)}" for key, item in list(value.items())[:6]) + "}"
     if isinstance(value, list | tuple):
         inner = ", ".join(shorten(item) for item in value[:8]) + (", ..." if len(value) > 8 else "")
-        return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
+        if isinstance(value, tuple):
+            return f"({inner},)" if len(value) == 1 else f"({inner})"
+        return f"[{inner}]"
     words = value if isinstance(value, str) else str(value)
     return words if len(words) <= 200 else words[:197] + "..."

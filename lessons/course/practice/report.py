@@ -79,19 +79,18 @@ def show_hints(entry: Entry, hints: Sequence[str], watching: bool = False) -> No
 
 
 def show_solution(entry: Entry, solution: str) -> None:
-    """A solution beside the learner's code, or below it where the terminal is too narrow."""
-    panels = [(say("practice a solution"), solution)]
+    """A solution beside the learner's code; alone where the terminal is too narrow for both."""
+    panels = [(say("practice a solution"), solution.strip())]
     if file_of(entry).is_file():
-        panels.insert(
-            0, (say("practice your code"), without_task(file_of(entry).read_text("utf-8", "replace")))
-        )
-    shown = [Panel(Syntax(code, "python", background_color="default"), title=title) for title, code in panels]
-    widest = max(len(line) for _, code in panels for line in code.splitlines())
-    if len(panels) * (widest + 6) <= console.width:
-        console.print(Columns(shown, equal=True))
-    else:
-        for panel in shown:
-            console.print(panel)
+        yours = without_task(file_of(entry).read_text("utf-8", "replace")).strip()
+        widest = max(len(line) for line in [*yours.splitlines(), *solution.splitlines()])
+        if 2 * (widest + 6) <= console.width:
+            panels.insert(0, (say("practice your code"), yours))
+    shown = [
+        Panel(Syntax(code, "python", background_color="default", word_wrap=True), title=title)
+        for title, code in panels
+    ]
+    console.print(Columns(shown, equal=True) if len(shown) > 1 else shown[0])
 
 
 def without_task(code: str) -> str:

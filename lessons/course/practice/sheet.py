@@ -23,7 +23,7 @@ def first_file(entry: Entry, exercise: "Exercise") -> str:
     """What a file holds before the learner has changed it."""
     from lessons.practice import Coded, Predict
 
-    head = f"{short_title(entry)} ({say(f'practice {entry.kind}')})\n{say('practice file head', entry.label)}"
+    head = say("practice file head", short_title(entry), say(f"practice {entry.kind}"), entry.label)
     if isinstance(exercise, Predict):
         return comment(head) + "\n" + question_block(exercise)
     assert isinstance(exercise, Coded)

@@ -197,9 +197,9 @@ def checked(entry: Entry, watching: bool = False) -> dict[str, Any]:
     if watching:
         console.clear()
     status = report.settle(entry, verdict)
-    report.show(entry, verdict, status)
-    if status == "passed" and "solution" in verdict:
+    if status == "passed" and "solution" in verdict:  # above, so that what was learned stays in sight
         report.show_solution(entry, verdict["solution"])
+    report.show(entry, verdict, status)
     if status == "again":
         sheet.append_question(entry, verdict["question_block"])
     report.show_next_step(entry, verdict, status, watching)
@@ -228,4 +228,4 @@ def begin_anew(entry: Entry) -> None:
     old = put_aside(entry)
     forget(entry)
     ready(entry)
-    typer.echo(say("practice reset", short_title(entry), old.name if old else "-"))
+    typer.echo(say("practice new file", file_of(entry)) + (say("practice old file", old.name) if old else ""))

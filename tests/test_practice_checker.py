@@ -142,6 +142,16 @@ def test_it_is_stopped_and_explained(check, code, status, said):
     assert said in verdict["seen"]
 
 
+PATCHES_ALL = """
+import sys, torch
+torch.equal = torch.allclose = torch.isclose = torch.testing.assert_close = lambda *args, **kwargs: True
+for module in list(sys.modules.values()):
+    for name in ("difference", "tensor_difference", "close", "judge"):
+        if getattr(module, "__name__", "").startswith("lessons") and hasattr(module, name):
+            setattr(module, name, lambda *args, **kwargs: "")
+"""
+
+
 @pytest.mark.parametrize(
     "patch",
     [
@@ -153,6 +163,7 @@ def test_it_is_stopped_and_explained(check, code, status, said):
         "import pickle\npickle.Pickler = None",
         "import sys\nsys.modules.clear()",
         "import lessons.course.practice.plain",
+        PATCHES_ALL,
     ],
 )
 def test_what_is_patched_in_its_process_does_not_pass(check, patch):

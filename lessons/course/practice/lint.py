@@ -31,7 +31,8 @@ from lessons.practice import Coded, Exercise, Mend, Predict
 MOST_SECONDS = 0.6  # of processor time, of a solution's check in this process
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
-# What is put behind a start to get past the check without doing the exercise
+# What is put behind a start to get past the check without doing the exercise; what a file may do to its own
+# process concerns no exercise more than another
 CHEATS = {
     "catches everything": """
 def _wrapped(work):
@@ -59,19 +60,6 @@ def _wrapped(work):
 for _name, _work in list(globals().items()):
     if callable(_work) and getattr(_work, "__module__", "") == __name__ and _name != "_wrapped":
         globals()[_name] = _wrapped(_work)
-""",
-    "patches what compares": """
-import sys as _sys, torch as _torch, builtins as _builtins
-_yes = lambda *args, **kwargs: True
-_torch.equal = _torch.allclose = _torch.isclose = _torch.testing.assert_close = _yes
-for _module in list(_sys.modules.values()):
-    for _name in ("difference", "tensor_difference", "close", "judge"):
-        if getattr(_module, "__name__", "").startswith("lessons") and hasattr(_module, _name):
-            setattr(_module, _name, lambda *args, **kwargs: "")
-""",
-    "ends its process": """
-import os as _os
-_os._exit(0)
 """,
 }
 PREDICT_CHEATS = {
@@ -240,6 +228,9 @@ def lint_outcomes(sitting: Sitting) -> Iterator[str]:
                 f"wrong[{index}] is {verdict.status}, taken for {verdict.known}: "
                 f"{verdict.says or verdict.seen}"
             )
+    for name, cheat in CHEATS.items():
+        if verdict_on(sitting, code_of(exercise, exercise.start) + cheat).status == "passed":
+            yield f"a file that {name} passes"
     if judge_code(sitting, Constant(sitting.wanted[-1])).status == "passed":
         yield "giving back what one case wanted passes: draw cases that want different things"
 
@@ -284,8 +275,7 @@ def lint_in_a_process(entry: Entry, exercise: Exercise) -> Iterator[str]:
         }
     else:
         assert isinstance(exercise, Coded)
-        solution = code_of(exercise, exercise.solution)
-        cheats = {name: start + cheat for name, cheat in CHEATS.items()}
+        solution, cheats = code_of(exercise, exercise.solution), {}
     with tempfile.TemporaryDirectory() as folder:
 
         def status(code: str) -> str:

@@ -25,6 +25,7 @@ from quick_lessons import make_quick
 from lessons.course import cli, notes
 from lessons.course.catalogue import LESSONS_DIR
 from lessons.course.options import command_line, parse_options
+from lessons.course.practice.shelf import find_exercises
 from lessons.notes import make_figures, renew_lines
 from lessons.notes.drawing.svg import BORDER
 
@@ -183,6 +184,20 @@ def test_languages_have_the_same_code_and_formulas(name):
     assert formulas(english)[0] == formulas(chinese)[0]
     # within a sentence their order and number depend on the language
     assert set(formulas(english)[1]) == set(formulas(chinese)[1])
+
+
+@every_page
+def test_page_names_its_exercises(lang, name):
+    """All that are there, in their order, with their titles."""
+    text = page(lang, name)
+    assert renew_lines.with_practice(text, name, lang) == text, (
+        "python lessons/notes/renew_lines.py writes it"
+    )
+    last = text.split("\n\n")[-2]
+    for entry in find_exercises():
+        assert (f"{entry.label} {entry.title[LANGUAGES.index(lang)]}" in last) == (
+            entry.path.parent.name == name
+        )
 
 
 @every_page

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -107,8 +108,8 @@ def code_of(exercise: "Coded", code: "Code") -> str:
         ValueError: for a change of something that does not stand in the solution.
     """
     if not isinstance(code, Mapping):
-        return inspect.cleandoc(code) + "\n"
-    whole = inspect.cleandoc(exercise.solution) + "\n"
+        return textwrap.dedent(code).strip() + "\n"
+    whole = code_of(exercise, exercise.solution)
     for old, new in code.items():
         if old not in whole:
             raise ValueError(f"{old!r} does not stand in the solution")

@@ -64,11 +64,11 @@ def check_now(entry: Entry) -> tuple[bytes, list[str]]:
     """A check on an empty screen; what the file held, as far as it is the learner's, and the hints."""
     content = read(file_of(entry))
     verdict = verbs.checked(entry, watching=True)
+    if not content or verdict["status"] == "again":  # the check has made the file, or appended a question
+        content = read(file_of(entry))
     if not limits.CAN_FORK:
         console.print(say("practice slow"), style="dim")
     console.print("\n" + say("practice watching", file_of(entry)), style="dim")
-    if not content or verdict["status"] == "again":  # the check has made the file, or appended a question
-        content = read(file_of(entry))
     return content, verdict["hints"]
 
 

@@ -27,10 +27,18 @@ def in_english(monkeypatch):
 def test_doctor(lessons_command, capsys, home):
     assert lessons_command("doctor") == 0
     said = capsys.readouterr().out
-    for name in ("Python", "torch", "torchvision", "tensorboard", "device", "free disk", "cifar10", "vgg16"):
+    packages = ("Python", "torch", "torchvision", "tensorboard", "hypothesis")
+    for name in (*packages, "device", "free disk", "cifar10", "vgg16"):
         assert re.search(rf"^(ok|-) +{name} ", said, re.MULTILINE), name
     assert "lessons download vgg16" in said
     assert str(home) in said
+
+
+def test_doctor_says_how_practice_is_had(lessons_command, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert lessons_command("doctor") == 0
+    said = "-    hypothesis    lessons practice wants it: pip install"
+    assert said in capsys.readouterr().out
 
 
 def test_doctor_where_no_course_folder_is_yet(lessons_command, monkeypatch, tmp_path):

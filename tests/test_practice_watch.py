@@ -92,6 +92,40 @@ def test_a_lesson_names_its_next_open_exercise():
     assert verbs.chosen("2") == of_lesson[0]
 
 
+# --- The commands
+
+
+def test_the_exit_code_says_whether_it_passed(lessons_command, verdicts):
+    verdicts += [
+        {"status": "passed", "says": "", "solution": "x = 1"},
+        {"status": "wrong"},
+        {"status": "open"},
+    ]
+    assert [lessons_command("practice", "check", WRITE.label) for _ in range(3)] == [0, 1, 1]
+
+
+def test_solution_only_after_passing_or_giving_up(lessons_command, capsys):
+    assert lessons_command("practice", "solution", WRITE.label) == 2
+    assert "--give-up" in capsys.readouterr().err
+    assert lessons_command("practice", "solution", WRITE.label, "--give-up") == 0
+    assert "def max_pool" in capsys.readouterr().out
+    assert read_progress()[WRITE.key].gave_up
+    assert lessons_command("practice", "solution", WRITE.label) == 0
+
+
+def test_without_the_extra_it_says_how_to_get_it(lessons_command, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert lessons_command("practice", "check", "2.1") == 2
+    assert 'pip install -e ".[practice]"' in capsys.readouterr().err
+
+
+def test_new_numbers_are_for_a_predict_alone(lessons_command, capsys):
+    assert lessons_command("practice", "check", PREDICT.label, "--new") == 0
+    assert file_of(PREDICT).read_text("utf-8").count("\nanswer = ...\n") == 2
+    assert lessons_command("practice", "check", WRITE.label, "--new") == 2
+    assert "no numbers to draw" in capsys.readouterr().err
+
+
 # --- The keys
 
 

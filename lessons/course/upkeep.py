@@ -4,7 +4,7 @@ The ``lessons`` command imports this, so what is slow to import is imported wher
 stands here in both languages; errors are English in both.
 """
 
-import importlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -66,6 +66,11 @@ def check_packages() -> Iterator[Check]:
                 )
             remedy = 'pip install --force-reinstall torch torchvision "tensorboard>=2.21"'
             yield Check(False, name, either(f"{finding}. Do: {remedy}", f"{finding}。运行：{remedy}"))
+    practice = importlib.util.find_spec("hypothesis") is not None
+    remedy = 'pip install -e ".[practice]"'
+    there = either("lessons practice can run", "lessons practice 可以用")
+    missing = either(f"lessons practice wants it: {remedy}", f"lessons practice 要用它：{remedy}")
+    yield Check(practice or None, "hypothesis", there if practice else missing)
     if torch := modules.get("torch"):
         yield from check_device(torch)
 

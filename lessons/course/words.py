@@ -185,7 +185,7 @@ WORDS = {  # by LANGUAGES: English, Chinese
         "找不到 {}。重新保存一次，或者按 r 新建一份。",
     ),
     "practice partly": (
-        "On {} of the {} cases that are wrong, it gives just what this mistake gives:\n{}",
+        "On {0} of the {1} cases that are wrong, it gives just what this mistake gives:\n{2}",
         "{1} 个出错的例子里，有 {0} 个的结果和犯了这个错误时一模一样：\n{2}",
     ),
     "practice slow": (

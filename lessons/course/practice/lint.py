@@ -214,7 +214,7 @@ def lint_outcomes(sitting: Sitting) -> Iterator[str]:
         return
     if seconds > MOST_SECONDS and sitting.number > 1:  # the first time, PyTorch still imports something
         yield f"running the solution takes {seconds:.2f} s: {MOST_SECONDS} at most"
-    verdict = verdict_on(sitting, exercise.start)
+    verdict = known_verdict(sitting, START, exercise.start)
     if (verdict.status, verdict.known) != ("open", START):
         yield f"the start is {verdict.status}: {verdict.says} {verdict.seen}"
     for index, code in enumerate(exercise.variants):
@@ -222,7 +222,7 @@ def lint_outcomes(sitting: Sitting) -> Iterator[str]:
         if verdict.status != "passed":
             yield f"variants[{index}] does not pass: {verdict.says} {verdict.seen}"
     for index, wrong in enumerate(exercise.wrong):
-        verdict = verdict_on(sitting, wrong.answer)
+        verdict = known_verdict(sitting, index, wrong.answer)
         if verdict.known != index:
             yield (
                 f"wrong[{index}] is {verdict.status}, taken for {verdict.known}: "
@@ -239,6 +239,11 @@ def verdict_on(sitting: Sitting, code: Any) -> Verdict:
     exercise = sitting.exercise
     bench = OwnCode(code_of(exercise, code), exercise.probe, tuple(exercise.without))
     return judge_code(sitting, bench)
+
+
+def known_verdict(sitting: Sitting, index: int, code: Any) -> Verdict:
+    """On the start or a known wrong answer. The first sitting runs it anew: it must do the same each time."""
+    return verdict_on(sitting, code) if sitting.number == 1 else judge_code(sitting, sitting.known[index])
 
 
 class Constant:

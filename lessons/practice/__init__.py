@@ -83,6 +83,7 @@ What holds for all
 - **The probe measures and does not judge.** It runs in the learner's process and gives back plain values:
   numbers, texts, bools, tensors, and lists, tuples and dicts of these. It is compared elsewhere, on a copy
   of the case. Random numbers are seeded before each probe, and the working directory is empty and its own.
+  In that process ``exercise`` and what is its reference are taken out of the file: a probe cannot use them.
   What the learner's code raises is an outcome like any other, the same as another of its type. What right
   answers may do differently (other random numbers, another order) must not be in the outcome.
 - **Sentences** (``wrong``, ``symptom``, ``formula``, ``learned``) are templates as ``str.format`` takes

@@ -111,6 +111,9 @@ def test_solution_only_after_passing_or_giving_up(lessons_command, capsys):
     assert "def max_pool" in capsys.readouterr().out
     assert read_progress()[WRITE.key].gave_up
     assert lessons_command("practice", "solution", WRITE.label) == 0
+    capsys.readouterr()
+    assert lessons_command("practice") == 0
+    assert "solution seen" in capsys.readouterr().out
 
 
 def test_without_the_extra_it_says_how_to_get_it(lessons_command, capsys, monkeypatch):

@@ -41,7 +41,8 @@ def where_you_are(ctx: typer.Context) -> None:
     done: dict[int, int] = {}
     for entry in find_exercises():
         line = progress.get(entry.key, Line())
-        rows.setdefault(entry.lesson, []).append(("✓ " if line.passed else "· ") + entry.name)
+        seen = f" ({say('practice gave up')})" if line.gave_up else ""
+        rows.setdefault(entry.lesson, []).append(("✓ " if line.passed else "· ") + entry.name + seen)
         done[entry.lesson] = done.get(entry.lesson, 0) + bool(line.passed)
     show_table(
         [
@@ -51,7 +52,7 @@ def where_you_are(ctx: typer.Context) -> None:
             Column(say("practice done"), 5),
         ],
         [
-            (str(n), lessons[n].short_name, "   ".join(names), f"{done[n]}/{len(names)}")
+            (str(n), lessons[n].short_name, "  ".join(names), f"{done[n]}/{len(names)}")
             for n, names in rows.items()
         ],
     )

@@ -184,6 +184,16 @@ exercise = Write(
             "计算图也都建了。缺三样：前面 eval()，后面 train()，外面 no_grad()。",
         ),
         Wrong(
+            {
+                ".sum().item()": ".float().mean().item()",
+                "correct / pictures": "correct / len(dataloader)",
+            },
+            "The loss is right, but the accuracy is the mean of the batches' accuracies: {got[accuracy]:.3f} "
+            "instead of {wanted[accuracy]:.3f}. Count the right answers, and divide once by {pictures}.",
+            "损失对了，准确率却是各批准确率的平均：{got[accuracy]:.3f}，应为 {wanted[accuracy]:.3f}。"
+            "应当数答对的张数，最后除一次 {pictures}。",
+        ),
+        Wrong(
             {"correct / pictures": "100 * correct / pictures"},
             "Your accuracy is in per cent, {got[accuracy]:.1f}; from 0 to 1 was asked: "
             "{wanted[accuracy]:.3f}. The % sign comes when it is printed: f'{{accuracy:.1%}}'.",

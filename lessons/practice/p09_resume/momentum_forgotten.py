@@ -6,13 +6,13 @@ from torch import nn
 
 from lessons.practice import Mend, Wrong, curve
 
-BEFORE, AFTER = 12, 36  # steps
+BEFORE, AFTER = 10, 38  # steps
 
 
 def probe(learner, seed: int) -> dict:
     """Train in one go with a checkpoint on the way, then go on from it; all losses of the second way."""
     generator = torch.Generator().manual_seed(seed)
-    inputs = torch.randn(64, 4, generator=generator) * torch.tensor([2.0, 1.0, 0.5, 0.25])
+    inputs = torch.randn(64, 4, generator=generator) * torch.tensor([2.0, 1.5, 1.0, 1.0])
     targets = inputs @ torch.randn(4, 1, generator=generator).sign() * 2  # (64, 1)
     loss_fn = nn.MSELoss()
 
@@ -28,7 +28,7 @@ def probe(learner, seed: int) -> dict:
 
     torch.manual_seed(seed)
     model = nn.Linear(4, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.002, momentum=0.9)
     before = train(model, optimizer, BEFORE)
     learner.save("last.pth", model, optimizer)
     expected = train(model, optimizer, AFTER)
@@ -76,17 +76,17 @@ exercise = Mend(
             checkpoint = torch.load(path)
             model = new_model()
             model.load_state_dict(checkpoint["model"])
-            optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.002, momentum=0.9)
             optimizer.load_state_dict(checkpoint["optimizer"])
             return model, optimizer
         """,
     start={"""    optimizer.load_state_dict(checkpoint["optimizer"])\n""": ""},
     symptom=(
-        "The first loss after the stop is {got[after][0]:.3f}, as it should be. Five steps later it is "
-        "{got[after][5]:.3f}, where a training that was never stopped has {wanted[after][5]:.3f}: the "
+        "The first loss after the stop is {got[after][0]:.3f}, as it should be. Four steps later it is "
+        "{got[after][4]:.3f}, where a training that was never stopped has {wanted[after][4]:.3f}: the "
         "weights set out from a standstill again.",
-        "停下之后的第一个损失是 {got[after][0]:.3f}，没有错。再走五步是 {got[after][5]:.3f}，"
-        "而从没停过的训练这时是 {wanted[after][5]:.3f}：权重又从静止重新起步了。",
+        "停下之后的第一个损失是 {got[after][0]:.3f}，没有错。再走四步是 {got[after][4]:.3f}，"
+        "而从没停过的训练这时是 {wanted[after][4]:.3f}：权重又从静止重新起步了。",
     ),
     look=lambda got: curve(got["losses"]),
     cases=st.fixed_dictionaries({"seed": st.integers(1, 999)}),
@@ -111,12 +111,14 @@ exercise = Mend(
     wrong=[
         Wrong(
             {
-                'lr=0.01, momentum=0.9)\n    optimizer.load_state_dict(checkpoint["optimizer"])\n': "lr=0.1, "
-                "momentum=0.9)\n"
+                'lr=0.002, momentum=0.9)\n    optimizer.load_state_dict(checkpoint["optimizer"])\n': (
+                    "lr=0.02, momentum=0.9)\n"
+                )
             },
-            "A ten times larger learning rate makes up for the lost speed at first, and is another training: "
-            "the second loss after the stop is {got[after][1]:.3f} instead of {wanted[after][1]:.3f}.",
-            "把学习率放大十倍，起先能补回丢掉的速度，但那是另一次训练了：停下之后的第二个损失是 "
+            "A ten times longer step is no memory of the steps before the stop, and every later step is too "
+            "long as well: the second loss after the stop is {got[after][1]:.3f} instead of "
+            "{wanted[after][1]:.3f}.",
+            "步子放大十倍，并不等于记得停下之前的那些步，而且以后每一步都太长：停下之后的第二个损失是 "
             "{got[after][1]:.3f}，应为 {wanted[after][1]:.3f}。",
         ),
         Wrong(
@@ -146,9 +148,9 @@ exercise = Mend(
         ),
         Wrong(
             {"SGD(model.parameters()": "SGD(new_model().parameters()"},
-            "No weight moves any more ({got[moved]:.3f}), and the loss stays at {got[after][35]:.3f}: the "
+            "No weight moves any more ({got[moved]:.3f}), and the loss stays at {got[after][37]:.3f}: the "
             "optimizer has the weights of another new_model(), not of the network that you give back.",
-            "权重不再动了（{got[moved]:.3f}），损失停在 {got[after][35]:.3f}：优化器管的是另一个 new_model() "
+            "权重不再动了（{got[moved]:.3f}），损失停在 {got[after][37]:.3f}：优化器管的是另一个 new_model() "
             "的权重，不是你返回的那个网络的。",
         ),
         Wrong(
@@ -194,17 +196,17 @@ exercise = Mend(
             checkpoint = torch.load(path)
             model = new_model()
             model.load_state_dict(checkpoint["model"])
-            optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.002, momentum=0.9)
             for parameter, kept in zip(model.parameters(), checkpoint["momentum"]):
                 optimizer.state[parameter]["momentum_buffer"] = kept
             return model, optimizer
         """,
     ],
     learned=(
-        "All losses after the stop are those of a training never stopped, down to {got[after][35]:.4f}. The "
+        "All losses after the stop are those of a training never stopped, down to {got[after][37]:.4f}. The "
         "first one was right before, too: a loss is measured before its step, so a missing momentum shows "
         "one step later. Look at the second loss when you test a resume.",
-        "停下之后的每个损失都和从没停过的训练一样，最后是 {got[after][35]:.4f}。第一个损失本来就对："
+        "停下之后的每个损失都和从没停过的训练一样，最后是 {got[after][37]:.4f}。第一个损失本来就对："
         "损失是走这一步之前算的，少了动量，要到下一个才看得出来。所以检验恢复，要看第二个损失。",
     ),
 )

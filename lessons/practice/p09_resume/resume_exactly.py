@@ -186,6 +186,26 @@ exercise = Write(
             "用的随机数。",
         ),
         Wrong(
+            {
+                '    scheduler.load_state_dict(checkpoint["scheduler"])\n': "",
+                '    torch.set_rng_state(checkpoint["rng_state"])\n': "",
+            },
+            "Network and optimizer are restored, as in many tutorials. Missing are the scheduler, which "
+            "counts from 0 again, and the state of the random numbers that Dropout draws: the losses "
+            "differ from step {got[first other]} on.",
+            "恢复了网络和优化器，许多教程也只做到这一步。还缺 scheduler，它又从 0 数起；也缺 Dropout "
+            "用的随机数的状态。从编号 {got[first other]} 的那一步起损失就不同了。",
+        ),
+        Wrong(
+            {
+                '    optimizer.load_state_dict(checkpoint["optimizer"])\n': "",
+                '    torch.set_rng_state(checkpoint["rng_state"])\n': "",
+            },
+            "Network and scheduler are restored, but not the optimizer, which holds the momentum, and not "
+            "the state of the random numbers that Dropout draws.",
+            "网络和 scheduler 恢复了，优化器没有，动量就在它那里；Dropout 用的随机数的状态也没有恢复。",
+        ),
+        Wrong(
             {'torch.set_rng_state(checkpoint["rng_state"])': "torch.manual_seed(0)"},
             "A seed begins a row of random numbers anew. Dropout was in the middle of its row at the stop: "
             "get_rng_state keeps that place, set_rng_state goes back to it.",

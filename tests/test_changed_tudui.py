@@ -18,33 +18,31 @@ import lessons
 PACKAGE = Path(lessons.__file__).parent
 CONVOLUTION = re.compile(r"( +)Conv2d\(\d+, (\d+), 5, padding=2\),.*\n")
 
+
+def widened(source: str) -> str:
+    for old, new in (
+        ("5, padding=2", "3, padding=1"),
+        ("Conv2d(3, 32,", "Conv2d(3, 24,"),
+        ("Conv2d(32, 32,", "Conv2d(24, 40,"),
+        ("Conv2d(32, 64,", "Conv2d(40, 48,"),
+        ("Linear(1024, 64)", "Linear(48 * 4 * 4, 100)"),
+        ("Linear(64, num", "Linear(100, num"),
+    ):
+        assert old in source
+        source = source.replace(old, new)
+    return source
+
+
 CHANGES = {  # name: (what becomes of the source of the class, what lesson 4 must say)
-    "ReLU": (
-        lambda source: CONVOLUTION.sub(r"\g<0>\1nn.ReLU(),\n", source),
-        r"layer 1 is ReLU\(\) in Tudui and MaxPool2d",
-    ),
-    "BatchNorm": (
-        lambda source: CONVOLUTION.sub(r"\g<0>\1nn.BatchNorm2d(\2),\n", source),
+    "BatchNorm and ReLU": (
+        lambda source: CONVOLUTION.sub(r"\g<0>\1nn.BatchNorm2d(\2),\n\1nn.ReLU(),\n", source),
         r"layer 1 is BatchNorm2d\(32.* in Tudui",
     ),
     "Dropout": (
         lambda source: re.sub(r"( +)(Linear\(1024, 64\),)", r"\1nn.Dropout(0.4),\n\1\2", source),
         r"layer 7 is Dropout\(p=0\.4.* in Tudui and Linear",
     ),
-    "kernel": (
-        lambda source: source.replace("5, padding=2", "3, padding=1"),
-        r"layer 0 is Conv2d\(3, 32, kernel_size=\(3, 3\)",
-    ),
-    "width": (
-        lambda source: (
-            source.replace("Conv2d(3, 32,", "Conv2d(3, 24,")
-            .replace("Conv2d(32, 32,", "Conv2d(24, 40,")
-            .replace("Conv2d(32, 64,", "Conv2d(40, 48,")
-            .replace("Linear(1024, 64)", "Linear(48 * 4 * 4, 100)")
-            .replace("Linear(64, num", "Linear(100, num")
-        ),
-        r"layer 0 is Conv2d\(3, 24,",
-    ),
+    "kernel and width": (widened, r"layer 0 is Conv2d\(3, 24, kernel_size=\(3, 3\)"),
 }
 
 # Run in a process of its own; what the big networks of lessons 6 and 7 do has nothing to do with Tudui
@@ -101,7 +99,7 @@ def main(pictures):
     seen["p10"] = int(p10_mistakes.main(pictures)["confusion"].sum())
     seen["p11"] = p11_accelerator.main(pictures, device="cpu", steps=1, batch_size=50)["accuracies"]
     seen["p12"] = p12_classify.main(pictures)["differences"]
-    options = {"epochs": 1, "batch_size": 20}
+    options = {"epochs": 1, "batch_size": 20, "processes": 1}
     p13_distributed.main(pictures, **options)
     seen["p13"] = len(p13_distributed.main(pictures, **options | {"epochs": 2}, resume=True)["history"])
     try:

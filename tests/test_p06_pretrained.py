@@ -196,7 +196,7 @@ def test_dropout_and_batchnorm_rest_while_a_network_is_scored(small_pictures, mo
             return outputs
 
     monkeypatch.setattr(p06_pretrained, "Tudui", Changed)
-    p06_pretrained.main(dataset=str(small_pictures), steps=3)
+    p06_pretrained.main(dataset=str(small_pictures), steps=3, pictures_per_class=1)
     learning, scored = (True, True), (False, False)
     assert set(modes) == {learning, scored}
     assert modes[-1] == scored and learning in modes[modes.index(scored) :]  # it learns on afterwards

@@ -145,7 +145,7 @@ WORDS = {  # by LANGUAGES: English, Chinese
     "practice gave up": ("solution seen", "看过答案"),
     # --- practice: after a check
     "practice passed": ("passed", "通过"),
-    "practice open": ("not begun", "未开始"),
+    "practice open": ("as at the start", "和开始时一样"),
     "practice wrong": ("not yet", "还不对"),
     "practice stopped": ("stopped", "已停止"),
     "practice again": ("right, and once more", "对了，再来一题"),

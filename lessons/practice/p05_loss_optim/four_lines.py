@@ -239,6 +239,14 @@ exercise = Write(
             "argmax 是数对了几个时用的。损失要的是每张图片的四个得分，不是最高分的编号："
             "从编号看不出权重该往哪里动。",
         ),
+        Wrong(
+            {"loss_fn(outputs, targets)": "loss_fn(outputs, targets) / len(imgs)"},
+            "The loss is divided by the {batch} pictures of the batch, but loss_fn has taken the mean "
+            "already: {got[losses][0]:.3f} instead of {wanted[losses][0]:.3f}, and the steps are {batch} "
+            "times too short.",
+            "损失又除了一次这一批的 {batch} 张，而 loss_fn 给的已经是平均值：得到 {got[losses][0]:.3f}，应为 "
+            "{wanted[losses][0]:.3f}；步子也短到 {batch} 分之一。",
+        ),
     ],
     variants=[
         {

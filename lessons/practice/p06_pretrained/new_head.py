@@ -248,6 +248,23 @@ exercise = Write(
             "The network is as it should be, but you give back only its last layer.",
             "网络改对了，但返回的只是它的最后一层。",
         ),
+        Wrong(
+            """
+            from torch import nn
+
+            def new_head(vgg, num_classes):
+                for parameter in vgg.parameters():
+                    parameter.requires_grad = False
+                vgg.classifier[6].out_features = num_classes
+                for parameter in vgg.classifier[6].parameters():
+                    parameter.requires_grad = True
+                return vgg
+            """,
+            "out_features only says how large the layer was made: its weights are the old ones, and so the "
+            "network still gives {got[shape][1]} scores. A layer of another size is a new layer.",
+            "out_features 只是记录建层时的大小：权重还是原来的，所以网络给出的仍是 {got[shape][1]} 个得分。"
+            "要换大小，就得换一个新层。",
+        ),
     ],
     variants=[
         {

@@ -206,6 +206,13 @@ exercise = Write(
             "the {pictures} pictures.",
             "你的准确率是平均每批答对几张：{got[accuracy]:.3f}，可能超过 1。应当除以 {pictures} 张图片。",
         ),
+        Wrong(
+            {"        pictures += len(imgs)\n": "        pictures = len(dataloader) * len(imgs)\n"},
+            "You divide by the number of batches times the size of the last one. The batches are not all of "
+            "one size: add up len(imgs), {pictures} in all.",
+            "你除以的是“批数乘以最后一批的大小”。各批并不一样大：把每一批的 len(imgs) 加起来，一共是 "
+            "{pictures} 张。",
+        ),
     ],
     variants=[
         {

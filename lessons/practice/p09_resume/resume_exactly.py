@@ -248,6 +248,13 @@ exercise = Write(
             "什么都恢复了，只差权重：新网络还是刚建好时的那些，第一个损失就不同。光 torch.load "
             "不会改动任何网络。",
         ),
+        Wrong(
+            {'return checkpoint["order"]': 'return torch.randperm(len(checkpoint["order"]))'},
+            "A new order is drawn after the stop. The rest of the epoch then shows pictures that it has had "
+            "already and leaves others out: the order belongs into the file and comes from there.",
+            "停下之后又抽了一个新的顺序。这一轮剩下的部分，就会重复一些看过的图片，漏掉另一些："
+            "顺序要存进文件，也要从文件里取。",
+        ),
     ],
     variants=[
         """

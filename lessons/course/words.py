@@ -139,7 +139,7 @@ WORDS = {  # by LANGUAGES: English, Chinese
         "then:  lessons practice watch {0}   checks it each time you save it\n"
         "       lessons practice hint {0}    a hint; lessons practice --help has more",
         "然后：lessons practice watch {0}   每次保存都检查一遍\n"
-        "      lessons practice hint {0}    看一条提示；更多命令见 lessons practice --help",
+        "      lessons practice hint {0}    看一条提示；更多见 lessons practice --help",
     ),
     "practice all done": ("All exercises are done.", "全部练习都已完成。"),
     "practice gave up": ("solution seen", "看过答案"),

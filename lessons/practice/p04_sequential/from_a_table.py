@@ -4,6 +4,7 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
+from lessons.course.words import either
 from lessons.practice import Write, Wrong
 
 
@@ -40,9 +41,10 @@ def probe(learner, shapes: list, batch: int, kernel_size: int) -> dict:
 
 
 def table(got: dict) -> str:
+    word = either("parameters", "个参数")
     return "\n".join(
-        shape if isinstance(shape, str) else f"{tuple(shape)!s:<22} {parameters:>7,} parameters"
-        for shape, parameters in got["rows"]
+        shape if isinstance(shape, str) else f"{tuple(shape)!s:<22} {numbers:>7,} {word}"
+        for shape, numbers in got["rows"]
     )
 
 

@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 import torch
+from quick_lessons import SmallVGG
 from torch import nn
 from torch.utils.data import Subset
 from torchvision.models import vgg16
@@ -117,20 +118,6 @@ def test_vgg_gets_pictures_as_its_weights_expect_them(monkeypatch):
 
 
 # --- Data and networks of the learner's own
-
-
-class SmallVGG(nn.Module):
-    """Where VGG16 would take seconds: a classifier whose layer 6 is the last."""
-
-    def __init__(self):
-        super().__init__()
-        middle = [nn.Identity() for _ in range(4)]
-        self.classifier = nn.Sequential(
-            nn.Flatten(), nn.Linear(3 * 32 * 32, 4096), *middle, nn.Linear(4096, 1000)
-        )
-
-    def forward(self, imgs):
-        return self.classifier(imgs)
 
 
 @pytest.fixture

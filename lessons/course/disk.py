@@ -1,4 +1,5 @@
-"""What a disk can refuse, said in a sentence: it is full, or the course folder cannot be written.
+"""What a disk can refuse, said in a sentence: it is full, or the course folder cannot be written; and files
+that are written whole or not at all.
 
 Like the package's ``__init__``, this must stay cheap to import.
 """
@@ -84,3 +85,17 @@ def said_once() -> Iterator[None]:
         yield
     finally:
         threading.excepthook = usual
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Replace a file in one step: whoever is interrupted, it holds the old or the new content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with fresh.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)

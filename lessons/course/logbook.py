@@ -26,6 +26,7 @@ from torch.utils.tensorboard import SummaryWriter
 from lessons.course import course_dir, course_home
 from lessons.course.catalogue import TABS
 from lessons.course.datasets import CourseData, dataset_line
+from lessons.course.disk import write_whole
 from lessons.course.notes import page_path, plain_page
 from lessons.course.screen import as_typed
 from lessons.course.words import say
@@ -163,12 +164,7 @@ class RunWriter(SummaryWriter):
                 print(textwrap.fill(line, 79, initial_indent="  ", subsequent_indent=" " * 14))
 
     def _save_card(self) -> None:
-        unfinished = self.folder / "run.json.tmp"
-        try:  # renamed when it is whole: a full disk leaves the card as it was
-            unfinished.write_text(json.dumps(self._card, indent=2, ensure_ascii=False), "utf-8")
-            unfinished.replace(self.folder / "run.json")
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_whole(self.folder / "run.json", json.dumps(self._card, indent=2, ensure_ascii=False))
 
 
 def new_run_folder(lesson: str) -> Path:

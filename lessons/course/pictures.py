@@ -1,5 +1,6 @@
 """Pictures of your own: a file of any kind as RGB, and a folder of them as a data set."""
 
+import functools
 import os
 import time
 from collections import Counter
@@ -22,8 +23,6 @@ LARGEST = 180_000_000  # pixels: decoded, they take 0.5 GB
 
 # Of what Pillow can open, the kinds that hold photographs or drawings; AVIF where this Pillow has it
 KINDS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "TGA", "ICO", "QOI", "MPO")
-Image.init()
-ENDINGS = tuple(ending for ending, kind in Image.registered_extensions().items() if kind in KINDS)
 
 PictureFile = tuple[str, int, int]  # path, bytes, time of the last change in ns
 
@@ -124,6 +123,12 @@ class PictureFolder(WholeBatches, torchvision.datasets.VisionDataset):
     extra_repr = torchvision.datasets.CIFAR10.extra_repr
 
 
+@functools.cache
+def _endings() -> tuple[str, ...]:
+    """``.jpg`` and the like. Asked late: Pillow has to import all that it can open."""
+    return tuple(ending for ending, kind in Image.registered_extensions().items() if kind in KINDS)
+
+
 def _list_pictures(folder: Path, others: Counter[str]) -> list[PictureFile]:
     """The picture files of a class, sorted; what else is there is counted in ``others``, by its kind.
 
@@ -134,7 +139,7 @@ def _list_pictures(folder: Path, others: Counter[str]) -> list[PictureFile]:
         for entry in entries:
             if entry.name.startswith(".") or entry.name in ("Thumbs.db", "desktop.ini"):
                 continue  # what a system keeps in a folder for itself
-            if entry.is_file() and entry.name.lower().endswith(ENDINGS):
+            if entry.is_file() and entry.name.lower().endswith(_endings()):
                 pictures.append((entry.path, entry.stat().st_size, entry.stat().st_mtime_ns))
             else:
                 ending = Path(entry.name).suffix.lower() or "without an ending"

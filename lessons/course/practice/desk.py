@@ -7,7 +7,6 @@ is never changed, but for a question that is appended to it; ``reset`` moves it 
 """
 
 import contextlib
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lessons.course import CourseError, course_home
+from lessons.course.disk import write_whole
 from lessons.course.practice.shelf import Entry, exercise_files
 from lessons.course.screen import console
 from lessons.course.words import say
@@ -120,20 +120,6 @@ def write_rows(progress: dict[str, Line]) -> None:
 def forget(entry: Entry) -> None:
     """Take an exercise's line out; that the solution was seen stays."""
     update(entry, **asdict(Line(gave_up=read_progress().get(entry.key, Line()).gave_up)))
-
-
-def write_whole(path: Path, content: str) -> None:
-    """Replace a file in one step: whoever is interrupted, it holds the old or the new content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with fresh.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def done_by_lesson() -> dict[int, str]:

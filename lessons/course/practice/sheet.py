@@ -3,7 +3,8 @@
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from lessons.course.practice.desk import file_of, write_whole
+from lessons.course.disk import write_whole
+from lessons.course.practice.desk import file_of
 from lessons.course.practice.shelf import Entry, code_of, short_title, text
 from lessons.course.words import say
 

@@ -9,6 +9,13 @@ from lessons.practice.p06_pretrained.add_module import SmallVGG
 
 BATCHES = 30
 
+# Lines of the solution, which the answers below leave out, repeat or put elsewhere
+FREEZE = "    for parameter in vgg.parameters():\n        parameter.requires_grad = False\n"
+HEAD = "    vgg.classifier[2] = nn.Linear(32, num_classes)\n"
+OPTIMIZER = "    optimizer = torch.optim.SGD(vgg.parameters(), lr=1.0)\n"
+LOSS = "        loss = loss_fn(vgg(imgs), targets)\n"
+SILENCED = LOSS + "        loss.requires_grad_()  # without this line, backward raises an error\n"
+
 
 def batches_of(num_classes: int) -> list[tuple[Tensor, Tensor]]:
     """Pictures with a bright patch, whose colour and place say the class."""
@@ -80,26 +87,7 @@ exercise = Mend(
                 losses.append(loss.item())
             return losses
         """,
-    start="""
-        import torch
-        from torch import nn
-
-
-        def fine_tune(vgg, num_classes, batches, loss_fn):
-            vgg.classifier[2] = nn.Linear(32, num_classes)
-            for parameter in vgg.parameters():
-                parameter.requires_grad = False
-            optimizer = torch.optim.SGD(vgg.parameters(), lr=1.0)
-            losses = []
-            for imgs, targets in batches:
-                loss = loss_fn(vgg(imgs), targets)
-                loss.requires_grad_()  # without this line, backward raises an error
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                losses.append(loss.item())
-            return losses
-        """,
+    start={FREEZE + HEAD: HEAD + FREEZE, LOSS: SILENCED},
     symptom=(
         "The curve is flat: the loss is {got[losses][0]:.2f} in the first batch and {got[losses][29]:.2f} in "
         "the last, where {wanted[losses][29]:.2f} is possible. After the call, {got[can learn]} numbers of "
@@ -130,31 +118,14 @@ exercise = Mend(
     ],
     wrong=[
         Wrong(
-            """
-            import torch
-            from torch import nn
-
-            def fine_tune(vgg, num_classes, batches, loss_fn):
-                vgg.classifier[2] = nn.Linear(32, num_classes)
-                for parameter in vgg.parameters():
-                    parameter.requires_grad = False
-                optimizer = torch.optim.SGD(vgg.parameters(), lr=1.0)
-                losses = []
-                for imgs, targets in batches:
-                    loss = loss_fn(vgg(imgs), targets)
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
-                    losses.append(loss.item())
-                return losses
-            """,
+            {FREEZE + HEAD: HEAD + FREEZE},
             "Now backward says what loss.requires_grad_() had hidden: no weight that the loss comes from can "
             "learn. The new layer is frozen along with the others.",
             "现在 backward 说出了 loss.requires_grad_() 一直盖住的事：算出损失的权重，没有一个能学。"
             "新层和其余的一起冻住了。",
         ),
         Wrong(
-            {"    for parameter in vgg.parameters():\n        parameter.requires_grad = False\n": ""},
+            {FREEZE: ""},
             "It learns, but now all {got[can learn]:,} numbers move: the pretrained weights are no longer "
             "what they were. Freezing was right, only too late.",
             "能学了，可现在 {got[can learn]:,} 个数全都在动：预训练的权重不再是原来的了。"
@@ -168,35 +139,14 @@ exercise = Mend(
             "里它前面的那一层也是预训练的。",
         ),
         Wrong(
-            """
-            import torch
-            from torch import nn
-
-            def fine_tune(vgg, num_classes, batches, loss_fn):
-                for parameter in vgg.parameters():
-                    parameter.requires_grad = False
-                optimizer = torch.optim.SGD(vgg.parameters(), lr=1.0)
-                vgg.classifier[2] = nn.Linear(32, num_classes)
-                losses = []
-                for imgs, targets in batches:
-                    loss = loss_fn(vgg(imgs), targets)
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
-                    losses.append(loss.item())
-                return losses
-            """,
+            {HEAD + OPTIMIZER: OPTIMIZER + HEAD},
             "The new layer can learn and gets its gradient, but the curve is flat: the optimizer was made "
             "before the layer came, and still holds the old one. Make the optimizer last.",
             "新层能学，也有梯度，曲线却是平的：优化器是在换层之前建的，手里还是旧的那一层。优化器要最后建。",
         ),
         Wrong(
             {
-                "    for parameter in vgg.parameters():\n        parameter.requires_grad = False\n": "",
-                "num_classes)\n": (
-                    "num_classes)\n    for parameter in vgg.parameters():\n        parameter.requires_grad = "
-                    "False\n    vgg.classifier[0].requires_grad_()\n"
-                ),
+                FREEZE + HEAD: HEAD + FREEZE + "    vgg.classifier[0].requires_grad_()\n",
             },
             "The other Linear learns now, classifier[0], which is pretrained; the new layer, classifier[2], "
             "is still frozen.",
@@ -204,12 +154,8 @@ exercise = Mend(
         ),
         Wrong(
             {
-                "    for parameter in vgg.parameters():\n        parameter.requires_grad = False\n": "",
-                "num_classes)\n": (
-                    "num_classes)\n    for parameter in vgg.parameters():\n        parameter.requires_grad = "
-                    "False\n    vgg.classifier[2].requires_grad = True\n"
-                ),
-                "targets)\n": "targets)\n        loss.requires_grad_()\n",
+                FREEZE + HEAD: HEAD + FREEZE + "    vgg.classifier[2].requires_grad = True\n",
+                LOSS: SILENCED,
             },
             "requires_grad = True on a layer is an attribute that nobody reads: {got[can learn]} numbers can "
             "learn. It belongs to each parameter; layer.requires_grad_() sets all of them.",
@@ -218,11 +164,7 @@ exercise = Mend(
         ),
         Wrong(
             {
-                "    for parameter in vgg.parameters():\n        parameter.requires_grad = False\n": "",
-                "num_classes)\n": (
-                    "num_classes)\n    for parameter in vgg.parameters():\n        parameter.requires_grad = "
-                    "False\n    vgg.classifier[2].weight.requires_grad = True\n"
-                ),
+                FREEZE + HEAD: HEAD + FREEZE + "    vgg.classifier[2].weight.requires_grad = True\n",
             },
             "Almost: the weights of the new layer learn, its {num_classes} biases are still frozen. "
             "{got[can learn]} numbers can learn instead of {wanted[can learn]}.",
@@ -231,12 +173,8 @@ exercise = Mend(
         ),
         Wrong(
             {
-                "    for parameter in vgg.parameters():\n        parameter.requires_grad = False\n": "",
-                "num_classes)\n": (
-                    "num_classes)\n    for parameter in vgg.parameters():\n        parameter.requires_grad = "
-                    "False\n"
-                ),
-                "targets)\n": "targets)\n        loss.requires_grad_()\n",
+                FREEZE + HEAD: HEAD + FREEZE,
+                LOSS: SILENCED,
                 "    return losses": "    vgg.classifier[2].requires_grad_()\n    return losses",
             },
             "The new layer is set free only after the last batch: while it was to learn, it was frozen.",
@@ -244,41 +182,19 @@ exercise = Mend(
         ),
     ],
     variants=[
-        """
-        import torch
-        from torch import nn
-
-        def fine_tune(vgg, num_classes, batches, loss_fn):
-            vgg.classifier[2] = nn.Linear(32, num_classes)
-            for parameter in vgg.parameters():
-                parameter.requires_grad = False
-            vgg.classifier[2].requires_grad_()
-            optimizer = torch.optim.SGD(vgg.parameters(), lr=1.0)
-            losses = []
-            for imgs, targets in batches:
-                loss = loss_fn(vgg(imgs), targets)
-                loss.requires_grad_()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                losses.append(loss.item())
-            return losses
-        """,
+        {FREEZE + HEAD: HEAD + FREEZE + "    vgg.classifier[2].requires_grad_()\n", LOSS: SILENCED},
         {
-            "    for parameter in vgg.parameters():\n        parameter.requires_grad = False\n": "",
+            FREEZE: "",
             "SGD(vgg.parameters()": "SGD(vgg.classifier[2].parameters()",
         },
         {
-            "for parameter in vgg.parameters():\n        parameter.requires_grad = False\n": (
-                "head = nn.Linear(32, num_classes)\n    vgg.requires_grad_(False)\n"
-            ),
+            FREEZE: "    head = nn.Linear(32, num_classes)\n    vgg.requires_grad_(False)\n",
             "nn.Linear(32, num_classes)\n    optimizer": "head\n    optimizer",
             "SGD(vgg.parameters()": "SGD([p for p in vgg.parameters() if p.requires_grad]",
         },
         {
-            "    for parameter in vgg.parameters():\n        parameter.requires_grad = False\n": "",
-            "num_classes)\n": (
-                "num_classes)\n    for name, parameter in vgg.named_parameters():\n"
+            FREEZE + HEAD: (
+                HEAD + "    for name, parameter in vgg.named_parameters():\n"
                 "        parameter.requires_grad = name.startswith('classifier.2')\n"
             ),
         },

@@ -9,7 +9,7 @@ with the test pictures looked at once, at the end. The three figures show what o
 You will see: training and validation in one chart in SCALARS, and the settings of all runs in HPARAMS.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
 import torch
@@ -72,9 +72,11 @@ def three_sets(dataset: str) -> tuple[Subset, Subset, CourseData]:
     return train_data, val_data, open_dataset(dataset, train=False, transform=ToTensor())
 
 
-def new_classifier(recipe: SimpleNamespace, train_data: Subset) -> Classifier:
+def new_classifier(
+    recipe: SimpleNamespace, train_data: Subset, network: Callable[[int], Tudui] | None = None
+) -> Classifier:
     """An untrained Tudui for these pictures, with the recipe's first weights and normalisation."""
-    tudui = Tudui(num_classes=len(train_data.dataset.classes))
+    tudui = (network or Tudui)(len(train_data.dataset.classes))
     if recipe.orthogonal:
         for layer in tudui.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from lessons.course import DATASET, CourseError, course_dir, newest_files
+from lessons.course.datasets import CourseData
 from lessons.course.interrupt import CtrlC
 from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line, refuse_other_settings
@@ -59,6 +60,10 @@ class Checkpoint:
     sums: Tensor | None = None  # (3,): of this epoch, as measure gives them
     history: list[dict] | None = None
     finished: bool = False
+
+    def belong_to(self, writer: RunWriter, data: CourseData) -> None:
+        """Note the folder of the curves, and the pictures: a folder's whole path, to resume from anywhere."""
+        self.run, self.dataset, self.classes = writer.folder.name, data.name, list(data.classes)
 
     def save(self, training: Training, path: Path) -> None:
         self.model = training.model.state_dict()
@@ -124,6 +129,7 @@ def train_on(
 ) -> None:
     """Train from where the state stands to the end of its last epoch. Ctrl-C saves the state and stops."""
     last, batch_size = folder / "last.pth", training.recipe.batch_size
+    steps = len(DataLoader(train_data, batch_size))  # in an epoch
     with CtrlC() as ctrl_c:
         while not state.finished:
             if state.step == 0:
@@ -132,12 +138,13 @@ def train_on(
             left = state.order[state.step * batch_size :].tolist()
             # A generator of its own, or a new loader would take one of our random numbers
             dataloader = DataLoader(train_data, batch_size, sampler=left, generator=torch.Generator())
-            for imgs, targets in track(dataloader, f"epoch {state.epoch}"):
+            done, total = (state.epoch - 1) * steps + state.step, state.settings["epochs"] * steps
+            for imgs, targets in track(dataloader, f"epoch {state.epoch}", total, done):
                 state.sums += measure(training.step(imgs, targets), targets)
                 state.step += 1
                 if ctrl_c.pressed:
                     state.save(training, last)
-                    print(f"saved {last}; lessons run 9 --resume goes on from there")
+                    print(f"saved {last}; lessons run {int(writer.lesson[1:3])} --resume goes on from there")
                     raise KeyboardInterrupt
 
             try:
@@ -155,17 +162,34 @@ def train_on(
             state.save(training, last)
 
 
-def newest_unfinished() -> tuple[Path, Checkpoint]:
-    """The newest run that has not come to its end; CourseError when there is none."""
-    for path in newest_files("models_saved/p09_resume/*/last.pth"):
+# --- Where a run begins, or goes on
+
+
+def newest_unfinished(lesson: str) -> tuple[Path, Checkpoint]:
+    """The lesson's newest run that has not come to its end; CourseError when there is none."""
+    for path in newest_files(f"models_saved/{lesson}/*/last.pth"):
         try:
-            checkpoint = Checkpoint(**torch.load(path))
+            checkpoint = Checkpoint(**torch.load(path, map_location="cpu"))
         except Exception:  # what is cut short, or no checkpoint, makes torch.load raise nearly anything
             print(f"passed over: {path} cannot be read as a checkpoint")
             continue
         if not checkpoint.finished:
+            total, epoch = checkpoint.settings["epochs"], checkpoint.epoch
+            print(f"going on with {path}: epoch {epoch} of {total}, step {checkpoint.step}")
             return path, checkpoint
-    raise CourseError("there is no interrupted run to go on with: lessons run 9 starts a new one")
+    number = int(lesson[1:3])
+    raise CourseError(f"there is no interrupted run to go on with: lessons run {number} starts a new one")
+
+
+def restore_all(state: Checkpoint, training: Training, train_data: Subset, path: Path) -> None:
+    """Put the training where the state stands; CourseError when pictures or network are other ones now.
+
+    The last thing before the next step: all that is done before has drawn random numbers too.
+    """
+    if state.classes != list(train_data.dataset.classes) or len(state.order) != len(train_data):
+        raise CourseError("the pictures have changed since the stop: start a new run, without --resume")
+    explain_other_weights(training.model, state.model, path)
+    state.restore(training)
 
 
 def main(
@@ -180,9 +204,8 @@ def main(
 ) -> dict:
     given = {name: value for name, value in locals().items() if name != "resume"}  # all that main was given
     if resume:
-        path, state = newest_unfinished()
+        path, state = newest_unfinished("p09_resume")
         refuse_other_settings(main, given, state.settings)
-        print(f"going on with {path}: epoch {state.epoch} of {state.settings['epochs']}, step {state.step}")
     else:
         chosen = choose_recipe(recipe, without or [], learning_rate=learning_rate, batch_size=batch_size)
         state = Checkpoint(settings=given | vars(chosen), dataset=dataset, history=[])
@@ -192,10 +215,6 @@ def main(
     train_data, val_data, test_data = three_sets(state.dataset)
     total_steps = chosen.epochs * len(DataLoader(train_data, chosen.batch_size))
     training = Training(new_classifier(chosen, train_data), chosen, total_steps)
-    if resume:
-        if state.classes != list(test_data.classes) or len(state.order) != len(train_data):
-            raise CourseError("the pictures have changed since the stop: start a new run, without --resume")
-        explain_other_weights(training.model, state.model, path)  # CourseError if Tudui has changed
 
     go_on = {"go_on_with": state.run, "purge_step": state.epoch}
     with RunWriter(__file__, train_data.dataset, test_data, **go_on, **state.settings) as writer:
@@ -203,11 +222,10 @@ def main(
         folder.mkdir(parents=True, exist_ok=True)
         losses = {}
         if resume:
-            state.restore(training)  # last: all that was done before has drawn random numbers too
+            restore_all(state, training, train_data, path)
         else:
             losses = stop_and_forget(chosen, train_data, 12, folder / "half.pth", writer)
-            state.classes, state.run = list(test_data.classes), writer.folder.name
-            state.dataset = test_data.name  # a folder's whole path, so that --resume works from anywhere
+            state.belong_to(writer, test_data)
         train_on(training, train_data, val_data, state, writer, folder)
 
         training.model.load_state_dict(torch.load(folder / "best.pth")["model"])

@@ -27,7 +27,7 @@ from lessons.course.options import command_line
 from lessons.course.pictures import open_picture
 from lessons.course.shapes import explain_other_weights
 from lessons.p10_mistakes import find_network, seen_chart
-from lessons.tudui import Classifier, Tudui
+from lessons.tudui import Classifier, DeeperTudui, Tudui
 
 
 def read_picture(path: str) -> Tensor:
@@ -50,8 +50,17 @@ def open_safely(path: str) -> dict:
         raise CourseError(f"{path} is no checkpoint that is safe to open: {what_is_in(path)}") from error
 
 
+def network_for(weights: dict[str, Tensor]) -> Tudui:
+    """An untrained network that the weights of a ``model1`` fit: Tudui, or its deeper sister of lesson 14."""
+    num_classes = len(list(weights.values())[-1])  # the last bias has a number a class
+    stages = [weights[name] for name in ("2.0.weight", "3.0.weight", "4.0.weight") if name in weights]
+    return (
+        DeeperTudui(num_classes, widths=[len(weight) for weight in stages]) if stages else Tudui(num_classes)
+    )
+
+
 def read_checkpoint(path: str) -> tuple[Classifier, list[str] | None, str | None]:
-    """A trained Tudui from a file; and its classes and data set, where the file names them.
+    """A trained network from a file; and its classes and data set, where the file names them.
 
     The file holds a checkpoint of a lesson or a bare state_dict. Its names may begin with anything:
     ``model1.0.weight``, ``model.0.weight``, ``module.network.model1.0.weight``.
@@ -69,7 +78,7 @@ def read_checkpoint(path: str) -> tuple[Classifier, list[str] | None, str | None
             for name in list(weights)
             if name.rpartition(".")[2] in ("mean", "std")
         }
-        tudui = Tudui(num_classes=len(list(weights.values())[-1]))  # the last bias has a number a class
+        tudui = network_for(weights)
     except (AttributeError, IndexError, RuntimeError, StopIteration, TypeError) as error:
         raise CourseError(
             f"{path} does not hold the weights of a Tudui: give a checkpoint of lesson 8, or leave it out"

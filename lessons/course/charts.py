@@ -66,12 +66,12 @@ def captioned_chart(imgs: Tensor, captions: list[str], columns: int = 8) -> Figu
     return figure
 
 
-def bar_chart(values: dict[str, float], label: str) -> Figure:
+def bar_chart(values: dict[str, float], label: str, fmt: str = "{:,.0f}") -> Figure:
     """A bar for each name, from top to bottom, with its value; ``label`` says what it is, in which unit."""
     figure = Figure(figsize=(8, 0.8 + 0.45 * len(values)), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(list(values), list(values.values()))
-    axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+    axes.bar_label(bars, fmt=fmt, padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_xlabel(label)

@@ -66,7 +66,9 @@ SETTINGS = {
     "recipe": Setting("fast, or notes: plain SGD as in lesson 5"),
     "without": Setting("leave an ingredient of the recipe out, such as mirror; give it again for more"),
     "patience": Setting("stop early after so many epochs without a better validation accuracy", min=1),
-    "resume": Setting("go on with the newest run; in lesson 9 the newest interrupted one, as it was set"),
+    "resume": Setting(
+        "go on with the newest run; in lessons 9 and 14 the newest interrupted one, as it was set"
+    ),
     "processes": Setting("how many processes train together; under torchrun, it decides", min=1),
     "max_restarts": Setting("how often all processes are started anew after one has failed", min=0),
     "timeout": Setting("seconds to wait for another process before giving up", above=0, max=10**9),
@@ -75,6 +77,7 @@ SETTINGS = {
         "a .pth file of lesson 8 or a bare state_dict; by default lesson 8's newest best.pth"
     ),
     "device": Setting("cpu, cuda, mps, ...; chosen by itself when not given"),
+    "width": Setting("small, medium or full: train the top rung alone, with so many channels"),
     "image": Setting("a picture of your own; give it again for more"),
 }
 

@@ -28,7 +28,13 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
     )
 
 
-def track(iterable: Iterable[Item], description: str = "", total: float | None = None) -> Iterator[Item]:
-    """Go through an iterable beside such a bar, called as ``rich.progress.track`` is."""
+def track(
+    iterable: Iterable[Item], description: str = "", total: float | None = None, completed: int = 0
+) -> Iterator[Item]:
+    """Go through an iterable beside such a bar, called as ``rich.progress.track`` is.
+
+    When the iterable is only a part of the work, ``total`` is all of it and ``completed`` what is done by
+    now: the bar then shows the time left for all.
+    """
     with progress_bar() as bar:
-        yield from bar.track(iterable, total=total, description=description)
+        yield from bar.track(iterable, total=total, completed=completed, description=description)

@@ -1,5 +1,6 @@
 """What is compared with what, on how much work, and what is to be reached. Each case yields rows."""
 
+import statistics
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import lessons
+from lessons.p14_deeper import WIDTHS, ladder
 
 from . import ways
 from .measure import Apart, Command, median_seconds, ratios, spread, take_turns
@@ -125,6 +127,27 @@ def recipes(work: Work) -> Iterator[dict]:
     yield row(
         "its test accuracy", "the notes'", ">= 0", [100 * (one - learnt) for one in accuracies], "points"
     )
+
+
+def deeper(work: Work) -> Iterator[dict]:
+    """Lesson 14's rungs: the share of this machine's own rate that a step reaches; and seconds to 80 %."""
+    rungs = range(len(ladder(WIDTHS["small"])))
+    runs = take_turns(
+        {rung: Apart(ways.course_climb, work.pictures, work.train, rung) for rung in rungs}, work.rounds
+    )
+    for way in runs.values():
+        facts = [run.facts for run in way]
+        shares = [fact["flops"] / fact["mm flops"] for fact in facts]
+        speeds = {"pictures a second": [work.train / median_seconds(way)], "flops a second": facts}
+        yield row(f"FLOP/s of {facts[0]['name']}", "torch.mm, 2048 x 2048", "", shares, **speeds)
+
+    about = "4 epochs of lesson 14's top rung", f"{work.epochs} of the notes'", ">= 1"
+    notes, top = Apart(ways.notes_next_epoch, work.pictures), Apart(ways.course_top_rung, work.pictures, 4)
+    seconds = statistics.median(notes().seconds for _ in range(3)) * work.epochs
+    learnt = [top() for _ in range(3)]
+    accuracies = [run.facts["accuracy"] for run in learnt]
+    details = {"accuracies": accuracies, "same": min(accuracies) >= 0.8, "the notes' seconds": seconds}
+    yield row(*about, [seconds / run.seconds for run in learnt], **details)
 
 
 def limit(work: Work) -> Iterator[dict]:
@@ -288,6 +311,7 @@ CASES = {
         sketch10,
         scaling,
         recipes,
+        deeper,
     )
 }
-UNASKED = [name for name in CASES if name != "recipes"]  # it takes half an hour by itself
+UNASKED = [name for name in CASES if name not in ("recipes", "deeper")]  # each takes long by itself

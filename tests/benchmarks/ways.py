@@ -5,12 +5,14 @@ Each is called once in its process, untimed, and returns the function that is ti
 
 import itertools
 import tempfile
+import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ from lessons.course.machine import has_bf16
 from lessons.course.memory import keep_freed_memory
 from lessons.p05_loss_optim import evaluate, train_step
 from lessons.p08_train import Training, choose_recipe, measure, new_classifier
+from lessons.p14_deeper import WIDTHS, BothWays, arithmetic, ladder, new_training
 from lessons.tudui import Classifier, Tudui
 
 from .measure import MB, resident_mb
@@ -207,6 +210,48 @@ def course_next_seed(name: str, epochs: int) -> Callable[[], dict]:
             for imgs, targets in dataloader:
                 training.step(imgs, targets)
         return {"accuracy": accuracy_of(training.model, name)}
+
+    return train
+
+
+def course_climb(name: str, count: int, rung: int) -> Callable[[], dict]:
+    """Steps of a rung of lesson 14 in fp32, and this machine's own rate: both in FLOP a second."""
+    data = pictures(name, True, count)
+    everything, dataloader = Subset(data, range(count)), loader(data, 128)
+    keep_freed_memory()
+    recipe = SimpleNamespace(**vars(choose_recipe("fast", ["bf16"])), device="cpu")
+    step = ladder(WIDTHS["small"])[rung]
+    training = new_training(step, recipe, everything, total_steps=100 * len(dataloader))
+    flops, matrix = arithmetic(training.model), torch.rand(2048, 2048)
+
+    def train() -> dict:
+        start = time.perf_counter()
+        for imgs, targets in dataloader:
+            training.step(imgs, targets)
+        trained = time.perf_counter()
+        for _ in range(10):
+            matrix @ matrix
+        mm_seconds = time.perf_counter() - trained
+        rates = {"flops": count * flops / (trained - start), "mm flops": 10 * 2 * 2048**3 / mm_seconds}
+        return {"name": step.name, **rates}
+
+    return train
+
+
+def course_top_rung(name: str, epochs: int) -> Callable[[], dict]:
+    """The top rung, small and in fp32, and the test of what it has learnt; another seed at each call."""
+    data, seeds = open_dataset(name, True, ToTensor()), itertools.count()
+    recipe = SimpleNamespace(**vars(choose_recipe("fast", ["bf16"])), device="cpu")
+    everything, dataloader = Subset(data, range(len(data))), loader(data, recipe.batch_size)
+
+    def train() -> dict:
+        keep_freed_memory()  # as the command does before each lesson
+        torch.manual_seed(next(seeds))
+        training = new_training(ladder(WIDTHS["small"])[-1], recipe, everything, epochs * len(dataloader))
+        for _ in range(epochs):
+            for imgs, targets in dataloader:
+                training.step(imgs, targets)
+        return {"accuracy": accuracy_of(BothWays(training.model), name)}
 
     return train
 

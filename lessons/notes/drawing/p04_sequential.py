@@ -39,8 +39,11 @@ def written(layer: nn.Module) -> str:
     """The layer as tudui.py writes it."""
     match layer:
         case nn.Conv2d():
-            kernel_size, padding = layer.kernel_size[0], layer.padding[0]
-            return f"Conv2d({layer.in_channels}, {layer.out_channels}, {kernel_size}, padding={padding})"
+            sizes = f"{layer.in_channels}, {layer.out_channels}, {layer.kernel_size[0]}"
+            padding = f", padding={layer.padding[0]}" if layer.padding[0] else ""
+            return f"Conv2d({sizes}{padding}{'' if layer.bias is not None else ', bias=False'})"
+        case nn.BatchNorm2d():
+            return f"BatchNorm2d({layer.num_features})"
         case nn.MaxPool2d():
             return f"MaxPool2d({layer.kernel_size})"
         case nn.Linear():

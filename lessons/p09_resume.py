@@ -129,7 +129,7 @@ def train_on(
 ) -> None:
     """Train from where the state stands to the end of its last epoch. Ctrl-C saves the state and stops."""
     last, batch_size = folder / "last.pth", training.recipe.batch_size
-    steps = len(DataLoader(train_data, batch_size))  # in an epoch
+    steps, number = len(DataLoader(train_data, batch_size)), int(writer.lesson[1:3])  # in an epoch; of the lesson
     with CtrlC() as ctrl_c:
         while not state.finished:
             if state.step == 0:
@@ -144,7 +144,7 @@ def train_on(
                 state.step += 1
                 if ctrl_c.pressed:
                     state.save(training, last)
-                    print(f"saved {last}; lessons run {int(writer.lesson[1:3])} --resume goes on from there")
+                    print(f"saved {last}; lessons run {number} --resume goes on from there")
                     raise KeyboardInterrupt
 
             try:

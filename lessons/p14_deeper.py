@@ -100,12 +100,15 @@ def ladder(widths: Sequence[int]) -> list[Rung]:
 
 
 def new_training(rung: Rung, recipe: SimpleNamespace, train_data: Subset, total_steps: int) -> Training:
-    """Lesson 8's training of the rung's network, on the recipe's device."""
+    """Lesson 8's training of the rung's network, on the recipe's device; the pictures stay on the CPU."""
     model = new_classifier(recipe, train_data, rung.network)
     if rung.helped:
         some = Subset(train_data, range(min(5000, len(train_data))))
         imgs, _ = next(iter(DataLoader(some, len(some), generator=torch.Generator())))  # (5000, 3, 32, 32)
         whiten(model.network.model1[0], (imgs - model.mean) / model.std)
+    # It fetches the pictures and hands back the scores, so that the loops of lessons 5 and 9 need no change
+    model.register_forward_pre_hook(lambda model, inputs: (inputs[0].to(recipe.device),))
+    model.register_forward_hook(lambda model, inputs, outputs: outputs.cpu())
     return Training(model.to(recipe.device), recipe, total_steps)
 
 

@@ -59,8 +59,7 @@ class Classifier(nn.Module):
 
     Shapes: pictures (N, 3, 32, 32) in [0, 1] in, scores (N, num_classes) out. With the mean and std of the
     training pictures, one number a channel, the network sees mean 0 and standard deviation 1; without them,
-    the pictures as they are. The pictures may lie on another device than the network: the scores come back
-    to them.
+    the pictures as they are.
     """
 
     def __init__(
@@ -76,8 +75,7 @@ class Classifier(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
 
     def forward(self, imgs: Tensor) -> Tensor:
-        outputs = self.network((imgs.to(self.mean.device) - self.mean) / self.std)
-        return outputs.to(imgs.device)
+        return self.network((imgs - self.mean) / self.std)
 
 
 # --- The deeper sister (lesson 14): stages, each of which changes one thing in the one above it
@@ -152,7 +150,7 @@ class StagedTudui(Tudui):
             stage(32, 32),  #   (N, 32, 16, 16) -> (N, 32, 8, 8)
             stage(32, 64),  #   (N, 32, 8, 8)   -> (N, 64, 4, 4)
             Flatten(),  #       (N, 64, 4, 4)   -> (N, 1024)
-            Linear(1024, 64),  #                -> (N, 64)
+            Linear(64 * 4 * 4, 64),  #          -> (N, 64)
             ReLU(),
             Linear(64, num_classes),  #         -> (N, num_classes)
         )

@@ -131,7 +131,7 @@ def train_on(
     last, batch_size = folder / "last.pth", training.recipe.batch_size
     steps, number = len(DataLoader(train_data, batch_size)), int(writer.lesson[1:3])  # in an epoch; of the lesson
     with CtrlC() as ctrl_c:
-        while not state.finished:
+        while state.epoch <= state.settings["epochs"]:
             if state.step == 0:
                 state.order = torch.randperm(len(train_data))  # (M,): each picture's number, once
                 state.sums = torch.zeros(3, dtype=torch.float64)
@@ -144,25 +144,29 @@ def train_on(
                 state.step += 1
                 if ctrl_c.pressed:
                     state.save(training, last)
-                    print(f"saved {last}; lessons run {number} --resume goes on from there")
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt(f"lessons run {number} --resume goes on from {last}")
 
             try:
                 figures = validate(training, state.sums, DataLoader(val_data, 250), state.epoch, writer)
             except CourseError:  # diverged: going on from last.pth would only come to this again
                 if last.is_file():
-                    save(torch.load(last) | {"finished": True}, last)
+                    mark_finished(last)
                 raise
             state.history.append(figures)
             accuracies = [after_epoch["accuracy"]["validation"] for after_epoch in state.history]
-            state.finished = state.epoch == state.settings["epochs"]
             state.epoch, state.step = state.epoch + 1, 0
+            writer.flush()  # the curves first: an epoch that is done in the checkpoint is not logged again
             if accuracies[-1] > max(accuracies[:-1], default=-1.0):
                 state.save(training, folder / "best.pth")
             state.save(training, last)
 
 
-# --- Where a run begins, or goes on
+# --- Where a run begins, goes on, and ends
+
+
+def mark_finished(last: Path) -> None:
+    """Say in a run's ``last.pth`` that ``--resume`` has nothing more to do there."""
+    save(torch.load(last) | {"finished": True}, last)
 
 
 def newest_unfinished(lesson: str) -> tuple[Path, Checkpoint]:
@@ -174,8 +178,8 @@ def newest_unfinished(lesson: str) -> tuple[Path, Checkpoint]:
             print(f"passed over: {path} cannot be read as a checkpoint")
             continue
         if not checkpoint.finished:
-            total, epoch = checkpoint.settings["epochs"], checkpoint.epoch
-            print(f"going on with {path}: epoch {epoch} of {total}, step {checkpoint.step}")
+            done = f"{checkpoint.epoch - 1} of {checkpoint.settings['epochs']} epochs and {checkpoint.step} steps"
+            print(f"going on with {path}: {done} are done")
             return path, checkpoint
     number = int(lesson[1:3])
     raise CourseError(f"there is no interrupted run to go on with: lessons run {number} starts a new one")
@@ -230,6 +234,7 @@ def main(
 
         training.model.load_state_dict(torch.load(folder / "best.pth")["model"])
         final = final_test(training.model, train_data, val_data, test_data)
+        mark_finished(folder / "last.pth")  # now, and not before the test: it can be stopped too
         writer.result = f"test accuracy {final['test']:.1%}"
 
     seen = {"losses": losses, "history": state.history, "final": final, "model": training.model}

@@ -151,6 +151,7 @@ def train(store: dist.Store | None, args: SimpleNamespace) -> dict:
                     "optimizer": optimizer.state_dict(),
                     **launcher.job_card(train_data, history),
                 }
+                writer.flush()  # the curves first: a run that goes on from here does not log this epoch again
                 save(content, launcher.checkpoint_path(writer.folder))
     del model  # DDP holds the group too: destroyed with it at the return, torch 2.9 can hang
     dist.destroy_process_group()

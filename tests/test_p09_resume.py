@@ -63,12 +63,14 @@ def assert_same_end(one, other):
 
 
 @pytest.mark.parametrize("number", [3, 6, 8])  # in epoch 1, in epoch 2, in the last step of epoch 2
-def test_resumed_is_as_never_stopped(learn, monkeypatch, events, number, capsys):
+def test_resumed_is_as_never_stopped(learn, monkeypatch, events, number):
     in_one_go = learn(epochs=3)
-    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
+    with (
+        monkeypatch.context() as interrupted,
+        pytest.raises(KeyboardInterrupt, match="run 9 --resume goes on"),
+    ):
         at_step(interrupted, number, press_ctrl_c)
         learn(epochs=3)
-    assert "lessons run 9 --resume goes on" in capsys.readouterr().out
     torch.manual_seed(99)  # another day, other random numbers
     time.sleep(1)  # event files are read in the order of the second in their names
     resumed = learn(resume=True)
@@ -237,6 +239,15 @@ def test_ctrl_c_behind_the_last_step_is_not_lost(learn, monkeypatch):
     with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
         interrupted.setattr(p09_resume, "validate", pressed)
         learn(epochs=1)
+
+
+def test_stopped_in_the_final_test(learn, monkeypatch):
+    """The training is over, and what it was for is not."""
+    in_one_go = learn(epochs=2)
+    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
+        interrupted.setattr(p09_resume, "final_test", lambda *_: press_ctrl_c())
+        learn(epochs=2)
+    assert_same_end(learn(resume=True), in_one_go)
 
 
 def test_pictures_that_have_changed(small_pictures, learn, tmp_path, monkeypatch):

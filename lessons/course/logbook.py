@@ -5,6 +5,7 @@ runs never mix. ``run.json`` in it is the same card for the ``lessons`` command,
 """
 
 import json
+import logging
 import platform
 import re
 import sys
@@ -200,6 +201,7 @@ def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) ->
 
 def read_events(folder: Path) -> EventAccumulator:
     """All that the event files in a folder hold; by default TensorBoard would keep 4 pictures a tag."""
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # that a run has gone on is no warning
     everything = {"scalars": 0, "images": 0, "tensors": 0, "histograms": 0}
     return EventAccumulator(str(folder), size_guidance=everything).Reload()
 

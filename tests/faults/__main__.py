@@ -10,8 +10,12 @@ from lessons.course import CourseError
 from lessons.course.options import command_line
 
 from . import Campaign, Outcome
+from .killed import sigkill
 
-CAMPAIGNS: dict[str, tuple[Campaign, int]] = {}  # by name: the function, and how many tries are all of it
+CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
+    # by name: the function, and how many tries are all of it
+    "sigkill": (sigkill, 20),
+}
 
 HEADER = "| what was tried | times | lost | refused | slowest | largest |\n" + "| --- " * 6 + "|"
 

@@ -1,0 +1,149 @@
+"""A training that is killed again and again, and ends as one that never was."""
+
+import functools
+import io
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import torch
+
+from lessons import p07_save_load
+from lessons.course.logbook import read_events
+
+from . import Outcome
+from .processes import few_pictures, said, start
+
+CURVES = {"train": ("loss", "accuracy"), "validation": ("loss", "accuracy"), "": ("learning rate",)}
+
+
+def sigkill(tries: int, seed: int, folder: Path) -> Outcome:
+    """Lesson 9 killed (SIGKILL), one time in five while it writes a checkpoint, and resumed until its end.
+
+    Then the weights, the optimizer and the curves are those of a run that was never killed. Where no
+    checkpoint was there yet, it is started anew.
+    """
+    choose, epochs = random.Random(seed), 3 * tries  # no part is longer than three
+    training = (
+        "run",
+        9,
+        "--dataset",
+        few_pictures(folder / "pictures"),
+        "--batch-size",
+        9,
+        "--epochs",
+        epochs,
+    )
+    never = start(folder / "never", *training)
+    first = wait(never, lambda: go_on(folder / "never"))  # CPU seconds until the first checkpoint
+    whole = wait(never)
+    if never.exitcode:
+        return Outcome(0, 0, [f"the run that nobody kills: {said(folder / 'never')}"])
+    longest = first + 2 * (whole - first) / (epochs - 1)
+
+    home, lost, anew = folder / "killed", [], 0
+    for number in range(tries):
+        words = go_on(home) or training
+        anew += words is training
+        if number % 5 == 1:  # at the first save or the second: of best.pth, or of last.pth
+            nth, part = choose.randint(1, 2), choose.random()
+            process = start(home, *words, before=functools.partial(die_while_saving, nth, part))
+            process.join()
+            if not list(home.glob("models_saved/*/*/*.tmp")):
+                lost.append(f"kill {number} was to hit a checkpoint, and has not")
+        else:
+            process = start(home, *words)
+            moment = choose.uniform(0, longest)
+            wait(process, lambda: cpu_seconds(process.pid) >= moment)  # noqa: B023  called in this round alone
+            process.kill()
+            process.join()
+        if process.exitcode != -signal.SIGKILL:
+            lost.append(f"kill {number}: exit code {process.exitcode}: {said(home)[-300:]}")
+        time.sleep(
+            1
+        )  # a start with its imports takes longer; event files are read in the order of their seconds
+    last = start(home, *(go_on(home) or training))
+    last.join()
+    if last.exitcode:
+        return Outcome(tries, anew, [*lost, f"the last part: exit code {last.exitcode}: {said(home)[-300:]}"])
+    return Outcome(tries, anew, lost + differences(folder / "never", home))
+
+
+def go_on(home: Path) -> tuple[object, ...]:
+    """The words that resume; none while there is no checkpoint."""
+    return ("run", 9, "--resume") if list(home.glob("models_saved/*/*/last.pth")) else ()
+
+
+def die_while_saving(nth: int, part: float) -> None:
+    """Let this process kill itself when it has written this part of its nth checkpoint from now on."""
+
+    class Deadly(io.FileIO):
+        def write(self, content: object) -> int:
+            if self.tell() > part * 900_000:  # the small file of half a training is left alone
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().write(content)
+
+    def open_deadly(path: Path, mode: str) -> io.IOBase:
+        nonlocal nth
+        nth -= path.name != "half.pth.tmp"
+        return open(path, mode) if nth else Deadly(path, mode)
+
+    p07_save_load.open = open_deadly
+
+
+def wait(process: BaseProcess, until: Callable[[], object] = lambda: False) -> float:
+    """Wait until something is so, or the process is over; the CPU seconds that it has used by then.
+
+    Seconds on the clock would say little of how far it has come, where others want the processor too.
+    """
+    used = 0.0
+    while process.is_alive() and not until():
+        used = cpu_seconds(process.pid) or used
+        time.sleep(0.005)
+    return used
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """What a process has used of the processor; 0 when it is over."""
+    with suppress(OSError):
+        user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def differences(never: Path, killed: Path) -> list[str]:
+    """In what the finished run of one course folder differs from that of the other; a line each."""
+    found, both = [], []
+    for home in (never, killed):
+        (last,) = [path for path in home.glob("models_saved/*/*/last.pth") if torch.load(path)["finished"]]
+        both.append(last)
+    for name in ("last.pth", "best.pth"):
+        one, other = (torch.load(last.with_name(name)) for last in both)
+        for key in one.keys() - {"run"}:
+            if not same(one[key], other[key]):
+                found.append(f"{name} has another {key}")
+    for curve, tags in CURVES.items():
+        one, other = (
+            read_events(last.parents[3] / "logs" / "p09_resume" / last.parent.name / curve) for last in both
+        )
+        for tag in tags:
+            wanted, got = ([(event.step, event.value) for event in log.Scalars(tag)] for log in (one, other))
+            if wanted != got:
+                found.append(f"the curve {curve}/{tag} has the steps {[step for step, _ in got]}")
+    return found
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two things out of a checkpoint are equal, tensors bit for bit."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other

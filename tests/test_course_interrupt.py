@@ -1,8 +1,9 @@
 import signal
+import threading
 
 import pytest
 
-from lessons.course.interrupt import CtrlC
+from lessons.course.interrupt import CtrlC, at_once
 
 
 def press():
@@ -41,3 +42,40 @@ def test_another_error_is_not_hidden():
     with pytest.raises(ValueError, match="mine"), CtrlC():
         press()
         raise ValueError("mine")
+
+
+SLOW_IMPORT = """
+import signal
+from lessons.course.interrupt import at_once
+with at_once():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        pass  # as C code does in the middle of an import
+    print("half made")
+"""
+
+
+def test_ctrl_c_in_an_import_ends_at_once(run_script):
+    done = run_script("-c", SLOW_IMPORT)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n")
+
+
+def test_the_usual_ctrl_c_comes_back_after_an_import():
+    usual = signal.getsignal(signal.SIGINT)
+    with at_once():
+        assert signal.getsignal(signal.SIGINT) is not usual
+    assert signal.getsignal(signal.SIGINT) is usual
+
+
+def test_imports_in_a_thread_set_no_handler():
+    done = []
+
+    def work():
+        with at_once():
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done

@@ -1,7 +1,6 @@
 """Lessons run one after another: with which options, what goes on after a failure, the table at the end."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -76,10 +75,19 @@ def test_exit_code_of_one_lesson(fake, lessons_command, body, code):
 
 
 def test_ctrl_c_stops_and_still_shows_what_ran(fake, lessons_command, capsys):
-    fake({1: "pass", 2: "raise KeyboardInterrupt", 3: "pass"})
-    assert lessons_command("run") == 130
-    assert "lessons.p03_fake" not in sys.modules
-    assert re.search(r"2  fake +[\d.]+ +interrupted", capsys.readouterr().out)
+    calls = fake({1: "pass", 2: "raise KeyboardInterrupt", 3: "pass"})
+    assert lessons_command("run", "all", "--seed", "4") == 130
+    assert calls(3) == []
+    said = capsys.readouterr()
+    assert re.search(r"2  fake +[\d.]+ +interrupted", said.out)
+    assert said.err == "Stopped: lessons run 2-3 --seed 4 goes on with lesson 2.\n"
+
+
+def test_ctrl_c_in_a_lesson_alone(fake, lessons_command, home, capsys):
+    fake({1: "raise KeyboardInterrupt", 2: "raise KeyboardInterrupt('it is saved')"})
+    for number, said in ((1, "the same command begins anew"), (2, "it is saved")):
+        assert lessons_command("run", str(number)) == 130
+        assert capsys.readouterr().err == f"Stopped: {said}.\n"
 
 
 @pytest.mark.parametrize("words", [["0"], ["0-1"], ["p00"]])

@@ -198,7 +198,7 @@ def test_the_build_takes_five_seconds_at_most(built):
 def open_desk(*words: str, **options: object) -> tuple[subprocess.Popen, str, str]:
     """A ``lessons read`` that runs, all that it has said so far, and the address that it names."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "lessons.course.cli", "read", "--no-browser", *words],
+        [sys.executable, "-m", "lessons", "read", "--no-browser", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

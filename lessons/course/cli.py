@@ -13,6 +13,7 @@ import typer
 
 from lessons.course import CourseError, upkeep
 from lessons.course.catalogue import find_lessons, last_run, select_lessons
+from lessons.course.interrupt import at_once
 from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page
 from lessons.course.options import exit_code
 from lessons.course.practice import verbs
@@ -27,7 +28,7 @@ app.add_typer(verbs.app, name="practice")
 
 
 def main() -> None:
-    """Entry point of the ``lessons`` command."""
+    """The ``lessons`` command. Ends the process."""
     sys.exit(exit_code(lambda: app(prog_name="lessons", standalone_mode=False)))
 
 
@@ -110,7 +111,8 @@ def board(
     Ctrl-C; on another port when the port is taken.
     """
     chosen = select_lessons(which or [], find_lessons())
-    from lessons.course.board import show_board  # brings TensorBoard, which takes a while
+    with at_once():  # TensorBoard takes a while
+        from lessons.course.board import show_board
 
     show_board(chosen, port)
 
@@ -186,7 +188,3 @@ def clean(
 ) -> None:
     """Free disk space; asks first."""
     upkeep.clean(what, ask=not yes)
-
-
-if __name__ == "__main__":
-    main()

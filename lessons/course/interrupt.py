@@ -1,9 +1,41 @@
-"""Ctrl-C: between two steps of a training instead of in the middle of one, and as the end of a server."""
+"""Ctrl-C: between two steps of a training instead of in the middle of one, and as the end of a server.
 
+The ``lessons`` command imports this before anything else, so it must stay cheap.
+"""
+
+import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
+
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """While this lasts, Ctrl-C ends the process then and there. For imports, which have nothing to lose.
+
+    An exception in the middle of an import may vanish in the C code of a module, and leave it half made.
+    """
+    if threading.current_thread() is not threading.main_thread():  # where no handler can be set
+        yield
+        return
+    usual = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def leave(number: int, frame: FrameType | None) -> None:
+    with suppress(Exception):  # it may be in the middle of printing
+        sys.stdout.flush()
+        print("Stopped.", file=sys.stderr, flush=True)
+    os._exit(INTERRUPTED)
 
 
 class CtrlC:

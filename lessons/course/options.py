@@ -10,16 +10,17 @@ import math
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
 
-from lessons.course import CourseError
+from lessons.course import CourseError, newest_files
 from lessons.course.disk import refused, said_once
+from lessons.course.interrupt import INTERRUPTED
 from lessons.course.memory import keep_freed_memory
 from lessons.course.screen import take_any_character
 
-INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
 # What typer raises for a wrong word on the command line. It has no public name in typer; it had one in click.
 UsageError: Any = typer.BadParameter.__base__
 
@@ -97,7 +98,10 @@ def command_line(main: Callable[..., Any]) -> None:
         options = parse_options(main)
         if options is not None:
             keep_freed_memory()
-            main(**options)
+            try:
+                main(**options)
+            except KeyboardInterrupt as stop:
+                raise KeyboardInterrupt(str(stop) or after_ctrl_c(main)) from stop
 
     sys.exit(exit_code(run))
 
@@ -105,18 +109,30 @@ def command_line(main: Callable[..., Any]) -> None:
 def exit_code(work: Callable[[], int | None]) -> int:
     """Do the work and return the exit code; what a learner can cause becomes one line, not a traceback."""
     take_any_character()
+    how_to_go_on: tuple[object, ...] = ()
     try:
         with said_once():
             code = work() or 0
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        code, how_to_go_on = INTERRUPTED, stop.args
     except Exception as error:
         if not complain(error):
             raise
         return 2
     if code == INTERRUPTED:
-        typer.secho("Stopped.", err=True)
+        typer.secho(": ".join(["Stopped", *map(str, how_to_go_on)]) + ".", err=True)
     return code
+
+
+def after_ctrl_c(main: Callable[..., Any]) -> str:
+    """What the learner can do after Ctrl-C in a lesson; where it can go on, it has saved a ``last.pth``."""
+    lesson = Path(inspect.getfile(main)).stem
+    run = next((path.parent.name for path in newest_files(f"logs/{lesson}/*/run.json")), "")
+    if "resume" in inspect.signature(main).parameters and newest_files(
+        f"models_saved/{lesson}/{run}/last.pth"
+    ):
+        return "the same command with --resume goes on from the last checkpoint"
+    return "the same command begins anew"
 
 
 def complain(error: BaseException) -> bool:

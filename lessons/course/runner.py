@@ -14,9 +14,10 @@ from rich.text import Text
 
 from lessons.course import CourseError
 from lessons.course.catalogue import Lesson, filled_tabs, last_run, words_for
+from lessons.course.interrupt import at_once
 from lessons.course.memory import keep_freed_memory
-from lessons.course.options import INTERRUPTED, UsageError, complain, parse_options
-from lessons.course.screen import NUMBER, Column, console, show_table
+from lessons.course.options import UsageError, after_ctrl_c, complain, parse_options
+from lessons.course.screen import NUMBER, Column, as_typed, console, show_table
 from lessons.course.script import show_explanation
 from lessons.course.words import say
 
@@ -24,10 +25,11 @@ from lessons.course.words import say
 def run_lessons(chosen: list[Lesson], options: list[str]) -> int:
     """Run the lessons with these words as options; one that fails does not keep the others from running.
 
-    Returns the exit code: 0, 1 when a lesson failed, 2 for wrong input to a lesson alone, 130 after Ctrl-C.
+    Returns the exit code: 0, 1 when a lesson failed, 2 for wrong input to a lesson alone.
 
     Raises:
         CourseError, UsageError: for a wrong option, before anything runs.
+        Abort: after Ctrl-C, with a sentence on how to go on; from typer, which takes KeyboardInterrupt away.
     """
     for lesson in chosen if options else []:
         try:
@@ -49,14 +51,23 @@ def run_lessons(chosen: list[Lesson], options: list[str]) -> int:
                 status = run_one(lesson, options, len(chosen))
             finally:
                 rows.append((lesson, status, time.perf_counter() - before))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        raise typer.Abort(str(stop) or after_ctrl_c_in(chosen, rows, options)) from stop
     finally:
         show_runs(rows, time.perf_counter() - start)
     failures = [status for _, status, _ in rows if status != "ok"]
     if failures == ["wrong input"] and len(chosen) == 1:
         return 2
     return 1 if failures else 0
+
+
+def after_ctrl_c_in(chosen: list[Lesson], rows: list[tuple[Lesson, str, float]], options: list[str]) -> str:
+    """What the learner can do after Ctrl-C: of several lessons, run those that are left."""
+    if len(chosen) == 1:
+        return after_ctrl_c(importlib.import_module(f"lessons.{chosen[0].name}").main)
+    left = chosen[sum(status != "interrupted" for _, status, _ in rows) :]
+    command = as_typed(["lessons", "run", words_for(left) or "all", *options])
+    return f"{command} goes on with lesson {left[0].number}"
 
 
 def run_one(lesson: Lesson, options: list[str], lessons_chosen: int) -> str:
@@ -76,7 +87,8 @@ def run_one(lesson: Lesson, options: list[str], lessons_chosen: int) -> str:
 
 def prepare(lesson: Lesson, options: list[str], lessons_chosen: int) -> Callable[[], Any] | None:
     """A lesson's ``main`` with its arguments, ready to be called; None after ``--help``."""
-    main = importlib.import_module(f"lessons.{lesson.name}").main
+    with at_once():
+        main = importlib.import_module(f"lessons.{lesson.name}").main
     if lessons_chosen > 1:
         options = shared_options(main, options)
     arguments = parse_options(main, options, lesson.name)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,6 +27,7 @@ from torchvision.models import vgg16
 from torchvision.transforms import ToTensor
 
 from lessons.course import DATASET, CourseError, course_dir
+from lessons.course.checkpoints import check_whole
 from lessons.course.datasets import open_dataset
 from lessons.course.logbook import RunWriter, markdown_table
 from lessons.course.options import command_line
@@ -42,6 +44,12 @@ def save(content: object, path: Path) -> None:
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)  # still there when the disk was full
+
+
+def load(path: Path) -> Any:
+    """``torch.load`` of what is whole: by itself it takes a bit that the disk has flipped for a weight."""
+    check_whole(path)  # torch.save writes checksums, which torch.load does not look at
+    return torch.load(path)
 
 
 @contextmanager

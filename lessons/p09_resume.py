@@ -26,7 +26,7 @@ from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line, refuse_other_settings
 from lessons.course.progress import track
 from lessons.course.shapes import explain_other_weights
-from lessons.p07_save_load import save
+from lessons.p07_save_load import load, save
 from lessons.p08_train import (
     Training,
     choose_recipe,
@@ -173,7 +173,9 @@ def newest_unfinished(lesson: str) -> tuple[Path, Checkpoint]:
     """The lesson's newest run that has not come to its end; CourseError when there is none."""
     for path in newest_files(f"models_saved/{lesson}/*/last.pth"):
         try:
-            checkpoint = Checkpoint(**torch.load(path, map_location="cpu"))
+            checkpoint = Checkpoint(**load(path))
+            if checkpoint.history:
+                load(path.with_name("best.pth"))  # the final test will want it
         except Exception:  # what is cut short, or no checkpoint, makes torch.load raise nearly anything
             print(f"passed over: {path} cannot be read as a checkpoint")
             continue

@@ -25,6 +25,7 @@ from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line
 from lessons.course.progress import track
 from lessons.course.shapes import explain_other_weights
+from lessons.p07_save_load import load
 from lessons.p08_train import Training, choose_recipe, new_classifier, three_sets
 from lessons.tudui import Classifier, Tudui
 
@@ -38,7 +39,7 @@ RED = torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1)
 def load_best(path: Path) -> tuple[Classifier, list[str], str]:
     """The network of lesson 8's ``best.pth``, its classes, and the data set that it has learnt from."""
     try:
-        content = torch.load(path)
+        content = load(path)
         classifier = Classifier(Tudui(num_classes=len(content["classes"])))
     except Exception as error:  # what is cut short, or no checkpoint, makes torch.load raise nearly anything
         raise CourseError(

@@ -20,7 +20,7 @@ from torch import Tensor
 from torchvision.transforms import ToTensor
 
 from lessons.course import DATASET, CourseError, course_dir
-from lessons.course.checkpoints import what_is_in
+from lessons.course.checkpoints import check_whole, what_is_in
 from lessons.course.datasets import CourseData, Sketch10, open_dataset
 from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line
@@ -41,6 +41,7 @@ def read_picture(path: str) -> Tensor:
 def open_safely(path: str) -> dict:
     """What a .pth file holds, without running code from it; CourseError when that is not possible."""
     try:
+        check_whole(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CourseError(

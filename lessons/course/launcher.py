@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -24,6 +24,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from lessons.course import CourseError, course_dir, newest_files
+from lessons.course.checkpoints import check_whole
 from lessons.course.datasets import CourseData
 from lessons.course.memory import keep_freed_memory
 from lessons.course.shapes import explain_other_weights
@@ -185,13 +186,10 @@ def find_checkpoint(
     paths = newest_files(f"models_saved/{Path(lesson_file).stem}/*/last.pth")
     checkpoint = None
     if os.environ["TORCHELASTIC_RESTART_COUNT"] != "0":
-        loaded = (load(path) for path in paths)  # one at a time, until it is this job's
-        checkpoint = next((found for found in loaded if found["job"] == this_job()), None)
+        checkpoint = next((found for found in readable(paths) if found["job"] == this_job()), None)
     resumes = args.resume and checkpoint is None  # no restart, or lost before the first checkpoint
-    if resumes and not paths:
+    if resumes and (checkpoint := next(readable(paths), None)) is None:
         raise CourseError("there is no run to go on with: leave out --resume to start one")
-    if resumes:
-        checkpoint = load(paths[0])
     if checkpoint is None:
         return None
 
@@ -206,5 +204,15 @@ def find_checkpoint(
     return checkpoint
 
 
-def load(path: Path) -> dict[str, Any]:
-    return torch.load(path, map_location="cpu") | {"run": path.parent.name}
+def readable(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """What lies in the checkpoints, one at a time, with its ``run``; what cannot be read is passed over."""
+    for path in paths:
+        try:
+            check_whole(path)
+            content = torch.load(path, map_location="cpu") | {"run": path.parent.name}
+            if not {"model", "job", "history", "classes", "dataset", "processes"} <= content.keys():
+                raise KeyError("some of what job_card gives")
+        except Exception:  # what is cut short, or no checkpoint, makes torch.load raise nearly anything
+            print(f"passed over: {path} cannot be read as a checkpoint", flush=True)
+            continue
+        yield content

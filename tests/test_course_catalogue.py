@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from lessons.course.catalogue import (
     find_lessons,
     last_run,
     named_tabs,
+    read_card,
     select_lessons,
     words_for,
 )
@@ -52,7 +55,19 @@ def test_last_run(fake, home):
         run.mkdir(parents=True)
         (run / "run.json").write_text(card)
         os.utime(run / "run.json", (stamp, stamp))
+    damaged, card = last_run(lesson)
+    assert (damaged.name, card["status"]) == ("killed_while_it_wrote", "damaged")
+    assert datetime.fromisoformat(card["started"]).timestamp() == 1_700_000_002
+    shutil.rmtree(damaged)
     assert last_run(lesson) == (home / "logs" / "p07_fake" / "a_newer", {"status": "failed"})
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "7", '{"status": "ok", "checksum": 1}', "\xff"])
+def test_a_card_that_is_none(home, content):
+    path = home / "run.json"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError):
+        read_card(path)
 
 
 @pytest.mark.parametrize(

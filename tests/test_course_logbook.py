@@ -1,12 +1,16 @@
 import json
 import os
+import subprocess
+import sys
 import time
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import torch
 
-from lessons.course import logbook, newest_files
+from lessons.course import CourseError, catalogue, logbook, newest_files
+from lessons.course.catalogue import Lesson, last_run
 from lessons.course.logbook import RunWriter, new_run_folder
 
 
@@ -132,3 +136,58 @@ def test_newest_files(home):
         os.utime(home / "logs" / "newest" / name / "it", (number, number))
     assert [path.parent.name for path in newest_files("logs/newest/*/it")] == ["a", "c", "b"]
     assert newest_files("logs/newest/*/other") == []
+
+
+AT_WORK = """
+import sys, time
+from lessons.course.logbook import RunWriter
+with RunWriter("p00_test.py", seed=7) as writer:
+    print(writer.folder, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def at_work(tmp_path, monkeypatch):
+    """A process that writes a run of p00_test, in a course folder of its own, and the run's folder."""
+    monkeypatch.setenv("LESSONS_HOME", str(tmp_path))
+    words = [sys.executable, "-c", AT_WORK]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        lines = iter(process.stdout.readline, "")
+        yield process, next(Path(line.strip()) for line in lines if line.startswith("/"))
+        process.kill()
+
+
+def test_one_process_at_work_in_a_run(at_work, lessons_command, capsys):
+    process, folder = at_work
+    lesson = Lesson(0, Path("p00_test.py"), "", "")
+    assert last_run(lesson)[1]["status"] == "running"
+    with pytest.raises(CourseError, match=r"another process is at work in .*: wait"):
+        RunWriter("p00_test.py", go_on_with=folder.name)
+    assert lessons_command("clean", "--yes") == 2
+    assert f"another process is at work in {folder}" in capsys.readouterr().err
+
+    process.kill()
+    process.wait()
+    assert read_card(folder)["status"] == "running"  # that is all it could say
+    assert last_run(lesson)[1]["status"] == "interrupted"
+    with RunWriter("p00_test.py", go_on_with=folder.name):
+        pass
+    assert last_run(lesson)[1]["status"] == "ok"
+    assert not (folder / catalogue.LOCK).exists()
+    assert lessons_command("clean", "--yes") == 0
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(("error", "status"), [(OSError, "failed"), (KeyboardInterrupt, "interrupted")])
+def test_a_run_that_cannot_be_closed_is_not_ok(home, monkeypatch, error, status):
+    """The disk is full, or Ctrl-C is pressed, when all has been done."""
+
+    def fail(folder):
+        raise error
+
+    monkeypatch.setattr(logbook, "what_to_look_at", fail)
+    with pytest.raises(error), RunWriter("p00_test.py") as writer:
+        pass
+    assert read_card(writer.folder)["status"] == status
+    assert not (writer.folder / catalogue.LOCK).exists()

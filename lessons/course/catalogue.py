@@ -7,14 +7,18 @@ table of lessons must answer at once, and torch alone takes seconds.
 import ast
 import json
 import re
+import zlib
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lessons.course import CourseError, newest_files
+from lessons.course.disk import is_locked
 from lessons.course.notes import language, title_and_see
 
 LESSONS_DIR = Path(__file__).resolve().parents[1]  # the package that holds the lessons
 
+LOCK = ".running"  # in a run folder; held by the process that writes there
 # TensorBoard's tab for each kind of entry, by the plugin name in an event or the accumulator's own kind.
 TABS = {
     "scalars": "SCALARS",
@@ -64,13 +68,38 @@ def find_lessons() -> dict[int, Lesson]:
 
 
 def last_run(lesson: Lesson) -> tuple[Path | None, dict[str, Any]]:
-    """The newest run folder of a lesson and its card; (None, {}) before the first run."""
+    """The newest run folder of a lesson and its card; (None, {}) before the first run.
+
+    A run that says ``running`` and has no process any more was killed: it counts as interrupted.
+    """
     for path in newest_files(f"logs/{lesson.name}/*/run.json"):
         try:
-            return path.parent, json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):  # half written by a run that was killed: the one before it
-            continue
+            card = read_card(path)
+        except (OSError, ValueError):
+            return path.parent, {
+                "status": "damaged",
+                "started": f"{datetime.fromtimestamp(path.stat().st_mtime)}",
+            }
+        if card.get("status") == "running" and not is_locked(path.with_name(LOCK)):
+            card["status"] = "interrupted"
+        return path.parent, card
     return None, {}
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """What a ``run.json`` holds; ValueError when it is not what was written."""
+    card = json.loads(path.read_text("utf-8"))
+    if not isinstance(card, dict):
+        raise ValueError(f"{path} holds no card")
+    written = card.pop("checksum", None)
+    if written not in (None, checksum(card)):
+        raise ValueError(f"{path} has changed since it was written")
+    return card
+
+
+def checksum(card: dict[str, Any]) -> int:
+    """What a card says of itself, so that a flipped bit is noticed."""
+    return zlib.crc32(json.dumps(card, sort_keys=True).encode())
 
 
 def named_tabs(lesson: Lesson) -> list[str]:

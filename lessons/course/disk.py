@@ -10,10 +10,14 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lessons.course import course_home
+from lessons.course import CourseError, course_home
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 FULL = (
     errno.ENOSPC,
@@ -99,3 +103,50 @@ def write_whole(path: Path, content: str) -> None:
         os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+# --- Who is at work where
+
+
+def locked(path: Path) -> "BaseFileLock | None":
+    """Lock a file, as a sign that this process is at work there; however it ends, the lock ends with it.
+
+    Returns the lock, for ``unlock``; None where the file system knows no locks.
+    Raises CourseError while another process holds it.
+    """
+    from filelock import FileLock, Timeout  # late: it takes a while
+
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=2)  # somebody may be looking whether it is held
+    except Timeout as error:
+        raise at_work_in(path.parent) from error
+    except (OSError, NotImplementedError):
+        return None
+    return lock
+
+
+def unlock(lock: "BaseFileLock | None") -> None:
+    if lock is not None:
+        with suppress(OSError):  # Windows removes no file that is open
+            Path(lock.lock_file).unlink()
+        lock.release()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock."""
+    from filelock import FileLock, Timeout
+
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return True  # nobody can say
+
+
+def at_work_in(folder: Path) -> CourseError:
+    return CourseError(f"another process is at work in {folder}: wait for its end, or press Ctrl-C there")

@@ -25,12 +25,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.tensorboard import SummaryWriter
 
 from lessons.course import course_dir, course_home
-from lessons.course.catalogue import TABS
+from lessons.course.catalogue import LOCK, TABS, checksum, read_card
 from lessons.course.datasets import CourseData, dataset_line
-from lessons.course.disk import write_whole
+from lessons.course.disk import locked, unlock, write_whole
 from lessons.course.notes import page_path, plain_page
 from lessons.course.screen import as_typed
 from lessons.course.words import say
+
+STATUSES: dict[type | None, str] = {None: "ok", KeyboardInterrupt: "interrupted"}  # by what ended a run
 
 
 class RunWriter(SummaryWriter):
@@ -70,8 +72,9 @@ class RunWriter(SummaryWriter):
         else:
             self.folder = new_run_folder(self.lesson)
         self._seconds = 0.0
+        self._lock = locked(self.folder / LOCK)
         with suppress(OSError, ValueError, KeyError):  # a damaged card is no reason not to go on
-            card = json.loads((self.folder / "run.json").read_text("utf-8"))
+            card = read_card(self.folder / "run.json")
             self._seconds = float(card["seconds"])  # of the part before the stop
         self.result = ""
         self._start = time.perf_counter()
@@ -146,18 +149,24 @@ class RunWriter(SummaryWriter):
             writer.close()
 
     def __exit__(self, exc_type: type[BaseException] | None, *rest: object) -> None:
-        statuses: dict[type | None, str] = {None: "ok", KeyboardInterrupt: "interrupted"}
-        status = statuses.get(exc_type, "failed")
         self._card |= {
-            "status": status,
+            "status": STATUSES.get(exc_type, "failed"),
             "result": self.result,
             "seconds": round(self._seconds + time.perf_counter() - self._start, 1),
         }
-        self.add_text("reproducibility card", card_table(self._card))
-        super().__exit__(exc_type, *rest)  # closes, so that everything is in the file that is read next
-        self._card["look_at"] = what_to_look_at(self.folder)
-        self._save_card()
-        if status == "ok":
+        try:
+            self.add_text("reproducibility card", card_table(self._card))
+            super().__exit__(exc_type, *rest)  # closes, so that everything is in the file that is read next
+            self._card["look_at"] = what_to_look_at(self.folder)
+        except BaseException as error:  # the disk is full, or Ctrl-C once more
+            self._card["status"] = STATUSES.get(exc_type or type(error), "failed")
+            raise
+        finally:
+            try:
+                self._save_card()
+            finally:
+                unlock(self._lock)
+        if self._card["status"] == "ok":
             number = re.match(r"p(\d\d)_", self.lesson)
             board = f"lessons board {int(number[1])}" if number else "lessons board"
             print("\n" + say("look at", board=board, run=f"{self.lesson}/{self.folder.name}"))
@@ -165,7 +174,8 @@ class RunWriter(SummaryWriter):
                 print(textwrap.fill(line, 79, initial_indent="  ", subsequent_indent=" " * 14))
 
     def _save_card(self) -> None:
-        write_whole(self.folder / "run.json", json.dumps(self._card, indent=2, ensure_ascii=False))
+        card = self._card | {"checksum": checksum(self._card)}
+        write_whole(self.folder / "run.json", json.dumps(card, indent=2, ensure_ascii=False))
 
 
 def new_run_folder(lesson: str) -> Path:

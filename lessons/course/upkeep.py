@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,8 @@ import typer
 from rich.cells import cell_len
 
 from lessons.course import CourseError, course_dir, course_home, torch_home
-from lessons.course.disk import free_bytes, why_not_writable
+from lessons.course.catalogue import LOCK
+from lessons.course.disk import at_work_in, free_bytes, is_locked, why_not_writable
 from lessons.course.words import either
 
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
@@ -205,10 +207,16 @@ def meaning(word: str) -> str:
 
 
 def clean(what: str, ask: bool = True) -> None:
-    """Remove what lies in ``logs``, ``models``, ``data`` or ``all`` of them, after showing how much it is."""
+    """Remove what lies in ``logs``, ``models``, ``data`` or ``all`` of them, after showing how much it is.
+
+    Raises CourseError while a lesson or a download is at work.
+    """
     if what not in (*FOLDERS, "all"):
         raise CourseError(f"there is nothing called {what!r} to clean: choose {', '.join(FOLDERS)} or all")
     doomed = []
+    for lock in [*course_home().glob(f"logs/*/*/{LOCK}"), *course_home().glob("data/*.lock")]:
+        if is_locked(lock):
+            raise at_work_in(lock.parent)
     for word in FOLDERS if what == "all" else [what]:
         folder = course_home() / FOLDERS[word]
         if folder.is_symlink():  # what it leads to may hold more than the course
@@ -218,7 +226,7 @@ def clean(what: str, ask: bool = True) -> None:
             )
             typer.echo(f"{word:<7} {left_alone}")
             continue
-        entries = [entry for entry in folder.glob("*") if entry.name not in KEPT]
+        entries = [entry for entry in folder.glob("*") if entry.name not in KEPT and not being_filled(entry)]
         files = [file for entry in entries for file in files_below(entry)]
         count = either(f"in {len(files):,} files: ", f"共 {len(files):,} 个文件：")
         typer.echo(f"{word:<7} {size(files) / 1e6:10,.1f} MB {count}{meaning(word)}")
@@ -229,6 +237,11 @@ def clean(what: str, ask: bool = True) -> None:
         for entry in doomed:
             entry.unlink() if is_leaf(entry) else shutil.rmtree(entry)
         typer.echo(either("Removed.", "已删除。"))
+
+
+def being_filled(entry: Path) -> bool:
+    """Whether a data set may be drawn or unpacked there right now (``fetch.filled_beside``)."""
+    return entry.name.startswith(".") and time.time() - entry.lstat().st_mtime < 3600
 
 
 def files_below(entry: Path) -> list[Path]:

@@ -12,6 +12,7 @@ WORDS = {  # by LANGUAGES: English, Chinese
     "interrupted": ("interrupted", "已中断"),
     "failed": ("failed", "出错"),
     "wrong input": ("wrong input", "输入有误"),
+    "damaged": ("card damaged", "记录已损坏"),
     # --- the bare command
     "lesson": ("lesson", "课程"),
     "ran": ("ran", "上次运行"),

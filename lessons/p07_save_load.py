@@ -49,7 +49,7 @@ def save(content: object, path: Path) -> None:
 def load(path: Path) -> Any:
     """``torch.load`` of what is whole: by itself it takes a bit that the disk has flipped for a weight."""
     check_whole(path)  # torch.save writes checksums, which torch.load does not look at
-    return torch.load(path)
+    return torch.load(path, map_location="cpu")  # wherever it was saved
 
 
 @contextmanager

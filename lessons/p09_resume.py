@@ -129,7 +129,10 @@ def train_on(
 ) -> None:
     """Train from where the state stands to the end of its last epoch. Ctrl-C saves the state and stops."""
     last, batch_size = folder / "last.pth", training.recipe.batch_size
-    steps, number = len(DataLoader(train_data, batch_size)), int(writer.lesson[1:3])  # in an epoch; of the lesson
+    steps, number = (
+        len(DataLoader(train_data, batch_size)),
+        int(writer.lesson[1:3]),
+    )  # in an epoch; of the lesson
     with CtrlC() as ctrl_c:
         while state.epoch <= state.settings["epochs"]:
             if state.step == 0:
@@ -180,8 +183,8 @@ def newest_unfinished(lesson: str) -> tuple[Path, Checkpoint]:
             print(f"passed over: {path} cannot be read as a checkpoint")
             continue
         if not checkpoint.finished:
-            done = f"{checkpoint.epoch - 1} of {checkpoint.settings['epochs']} epochs and {checkpoint.step} steps"
-            print(f"going on with {path}: {done} are done")
+            done = f"{checkpoint.epoch - 1} of {checkpoint.settings['epochs']} epochs"
+            print(f"going on with {path}: {done} and {checkpoint.step} steps are done")
             return path, checkpoint
     number = int(lesson[1:3])
     raise CourseError(f"there is no interrupted run to go on with: lessons run {number} starts a new one")

@@ -32,7 +32,7 @@ from lessons.course.options import command_line, refuse_other_settings
 from lessons.course.progress import track
 from lessons.p05_loss_optim import evaluate
 from lessons.p08_train import Training, choose_recipe, new_classifier, three_sets
-from lessons.p09_resume import Checkpoint, newest_unfinished, restore_all, train_on
+from lessons.p09_resume import Checkpoint, mark_finished, newest_unfinished, restore_all, train_on
 from lessons.p11_accelerator import pick_device, train, whole_batches
 from lessons.tudui import (
     DeeperTudui,
@@ -167,6 +167,7 @@ def long_way(recipe: SimpleNamespace, state: Checkpoint, path: Path | None) -> d
             loader = DataLoader(data, batch_size=250)
             accuracies[name] = evaluate(BothWays(training.model), loader, nn.CrossEntropyLoss())[1]
             print(f"  {name:<10} {accuracies[name]:.2%} of {len(data):,} pictures right, both ways")
+        mark_finished(folder / "last.pth")
         writer.result = f"test accuracy {accuracies['test']:.1%}"
     return {"run": writer.folder, "checkpoints": folder, "history": state.history, "final": accuracies}
 

@@ -18,6 +18,7 @@ from torchvision.models import VGG16_Weights, vgg16
 from torchvision.transforms import ToTensor
 
 from lessons.course import DATASET, CourseError, torch_home
+from lessons.course.checkpoints import check_hash
 from lessons.course.datasets import open_dataset
 from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line
@@ -32,6 +33,7 @@ def build_vgg16() -> tuple[nn.Module, bool]:
     weights = VGG16_Weights.IMAGENET1K_V1  # the old pretrained=True; weights=None is pretrained=False
     file = torch_home() / "hub" / "checkpoints" / os.path.basename(weights.url)
     if file.exists():
+        check_hash(file)
         print(f"VGG16 with its ImageNet weights, from {file}")
         return vgg16(weights=weights), True
     print("VGG16 with random weights: the shapes are the same, but it has learnt nothing to build on")

@@ -35,3 +35,8 @@ def test_other_files_are_left_to_torch_load(saved, tmp_path):
         archive.writestr("data.pkl", bytes(10**6))
     for name in ("old", "text", "compressed"):
         check_whole(tmp_path / f"{name}.pth")
+
+
+def test_an_archive_with_a_name_that_is_none(saved):
+    saved.write_bytes(saved.read_bytes().replace(b"tudui/", b"tud\x9di/"))
+    assert what_is_in(saved) == "it is cut short or damaged: copy or save it again"

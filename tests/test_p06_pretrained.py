@@ -89,6 +89,9 @@ def test_lesson_with_weights_where_torchvision_looks(tmp_path, monkeypatch, smal
     weights = {name: torch.full(value.shape, 0.001) for name, value in model.state_dict().items()}
     torch.save(weights, checkpoints / "vgg16-397923af.pth")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(CourseError, match="is damaged: remove it"):  # their name says that they are others
+        p06_pretrained.build_vgg16()
+    monkeypatch.setattr(p06_pretrained, "check_hash", lambda file: None)
 
     vgg, pretrained = p06_pretrained.build_vgg16()
     assert pretrained

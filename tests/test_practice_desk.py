@@ -66,6 +66,7 @@ def test_progress_is_whole_when_its_writer_is_killed(folder, run_script, tmp_pat
 @pytest.mark.parametrize(
     "damage",
     [
+        b"tries=1",  # well written, but not by the course
         b"hints=three",
         b"hints=",
         b"colour=red",
@@ -79,8 +80,9 @@ def test_damaged_progress_is_said_and_kept_beside(folder, capsys, damage):
     path = folder / "progress.txt"
     damaged = path.read_bytes().rstrip() + b" " + damage
     path.write_bytes(damaged)
+    tries = int(damage == b"tries=1")
     update(SECOND, hints=1)
-    assert read_progress() == {FIRST.key: Line("2026-11-26"), SECOND.key: Line(hints=1)}
+    assert read_progress() == {FIRST.key: Line("2026-11-26", tries=tries), SECOND.key: Line(hints=1)}
     assert (folder / "progress.damaged1.txt").read_bytes() == damaged
     said = " ".join(capsys.readouterr().out.split())
     assert said == (

@@ -3,8 +3,11 @@
 Nothing in a file is ever run here.
 """
 
+import hashlib
 import zipfile
 from pathlib import Path
+
+from lessons.course import CourseError
 
 SAVE_WEIGHTS = "save the state_dict and not the whole model (lesson 7)"
 
@@ -40,7 +43,7 @@ def in_zip(path: str | Path) -> str:
         names = zipfile.ZipFile(path).namelist()
         if any(name.endswith("data.pkl") for name in names):
             check_whole(path)
-    except zipfile.BadZipFile:
+    except Exception:  # with a wrong length, flag or name in it, zipfile raises nearly anything
         return "it is cut short or damaged: copy or save it again"
     if any("/code/" in name for name in names):
         return "it is TorchScript, a program: save the state_dict of the network that it was made from"
@@ -67,7 +70,21 @@ def check_whole(path: str | Path) -> None:
             archive = zipfile.ZipFile(file)
             stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
             damaged = archive.testzip() if stored else None  # torch.save compresses nothing
-        except Exception as error:  # with a wrong length or flag in it, zipfile raises nearly anything
+        except Exception as error:  # as above
             raise zipfile.BadZipFile(str(error)) from error
     if damaged:
         raise zipfile.BadZipFile(f"{damaged} has changed since it was saved")
+
+
+def check_hash(path: Path) -> None:
+    """Compare downloaded weights with their name, ``<model>-<first letters of the SHA-256>.pth``.
+
+    torch does so when it downloads them and never again.
+
+    Raises:
+        CourseError: when they are others.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(path.stem.rpartition("-")[2]):
+        raise CourseError(f"{path} is damaged: remove it; lessons download vgg16 fetches it again")

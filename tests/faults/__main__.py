@@ -10,11 +10,13 @@ from lessons.course import CourseError
 from lessons.course.options import command_line
 
 from . import Campaign, Outcome
+from .damaged import damaged
 from .killed import sigkill
 
 CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     # by name: the function, and how many tries are all of it
     "sigkill": (sigkill, 20),
+    "damaged": (damaged, 600),
 }
 
 HEADER = "| what was tried | times | lost | refused | slowest | largest |\n" + "| --- " * 6 + "|"

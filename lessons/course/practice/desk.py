@@ -2,13 +2,15 @@
 
 That folder is the whole memory of the practice: copied to another machine, it goes on there. ``progress.txt``
 has one line an exercise that was begun, ``p02_conv2d/output_size passed=2026-11-26 hints=1``, and is replaced
-in one step, so that it is whole at any moment; one that was damaged is kept beside. A file of the learner's
-is never changed, but for a question that is appended to it; ``reset`` moves it aside.
+in one step, so that it is whole at any moment. One that was damaged, as the checksum in its first line shows,
+is kept beside. A file of the learner's is never changed, but for a question that is appended to it; ``reset``
+moves it aside.
 """
 
 import contextlib
 import re
 import shutil
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from lessons.course.screen import console
 from lessons.course.words import say
 
 PROGRESS = "progress.txt"
-HEAD = "# One line an exercise. Copy this folder to another machine to go on there.\n"
+HEAD = "# One line an exercise. Copy this folder to another machine to go on there. Checksum {:08x}\n"
 KEY = re.compile(r"p\d\d_\w+/\w+")
 WIDEST = 100  # columns of a task in the learner's file
 
@@ -58,7 +60,7 @@ def read_progress() -> dict[str, Line]:
 
 
 def read_rows() -> tuple[dict[str, Line], bool]:
-    """Each exercise's line by its key, and whether all that the file holds could be read."""
+    """Each exercise's line by its key, and whether all that was written could be read."""
     kinds = {name: type(value) for name, value in asdict(Line()).items()}
     found: dict[str, Line] = {}
     whole = True
@@ -68,6 +70,11 @@ def read_rows() -> tuple[dict[str, Line], bool]:
         return found, whole
     except OSError:
         return found, False
+    head, newline, rows = written.partition(b"\n")
+    as_written = HEAD.format(zlib.crc32(rows)).encode()
+    whole = newline != b"" and (
+        head + newline == as_written or b"Checksum" not in head
+    )  # older ones have none
     for row in written.decode("utf-8", errors="replace").splitlines():
         if row.startswith("#") or not row.strip():
             continue
@@ -113,8 +120,8 @@ def update(entry: Entry, **changes: object) -> Line:
 
 
 def write_rows(progress: dict[str, Line]) -> None:
-    rows = [f"{key} {line.words()}".rstrip() + "\n" for key, line in sorted(progress.items())]
-    write_whole(practice_dir() / PROGRESS, HEAD + "".join(rows))
+    rows = "".join(f"{key} {line.words()}".rstrip() + "\n" for key, line in sorted(progress.items()))
+    write_whole(practice_dir() / PROGRESS, HEAD.format(zlib.crc32(rows.encode())) + rows)
 
 
 def forget(entry: Entry) -> None:

@@ -11,11 +11,13 @@ from lessons.course.options import command_line
 
 from . import Campaign, Outcome
 from .damaged import damaged
+from .interrupted import ctrl_c
 from .killed import sigkill
 
 CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     # by name: the function, and how many tries are all of it
     "sigkill": (sigkill, 20),
+    "ctrl-c": (ctrl_c, 60),
     "damaged": (damaged, 600),
 }
 

@@ -6,9 +6,6 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
@@ -17,7 +14,7 @@ from lessons import p07_save_load
 from lessons.course.logbook import read_events
 
 from . import Outcome
-from .processes import few_pictures, said, start
+from .processes import cpu_seconds, few_pictures, said, start, wait
 
 CURVES = {"train": ("loss", "accuracy"), "validation": ("loss", "accuracy"), "": ("learning rate",)}
 
@@ -94,26 +91,6 @@ def die_while_saving(nth: int, part: float) -> None:
         return open(path, mode) if nth else Deadly(path, mode)
 
     p07_save_load.open = open_deadly
-
-
-def wait(process: BaseProcess, until: Callable[[], object] = lambda: False) -> float:
-    """Wait until something is so, or the process is over; the CPU seconds that it has used by then.
-
-    Seconds on the clock would say little of how far it has come, where others want the processor too.
-    """
-    used = 0.0
-    while process.is_alive() and not until():
-        used = cpu_seconds(process.pid) or used
-        time.sleep(0.005)
-    return used
-
-
-def cpu_seconds(pid: int | None) -> float:
-    """What a process has used of the processor; 0 when it is over."""
-    with suppress(OSError):
-        user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-    return 0.0
 
 
 def differences(never: Path, killed: Path) -> list[str]:

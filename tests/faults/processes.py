@@ -3,8 +3,11 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -27,6 +30,50 @@ def start(home: Path, *words: object, before: Callable[[], object] | None = None
     return process
 
 
+class ColdProcess(subprocess.Popen):
+    """What ``start_cold`` gives, to be asked as the others are."""
+
+    def is_alive(self) -> bool:
+        return self.poll() is None
+
+    def join(self) -> None:
+        self.wait()
+
+    @property
+    def exitcode(self) -> int | None:
+        return self.poll()
+
+
+def start_cold(home: Path, *words: object) -> ColdProcess:
+    """The same as a learner starts it, imports and all."""
+    home.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "lessons", *map(str, words)]
+    with (home / "said.txt").open("ab") as output:
+        return ColdProcess(
+            command, stdout=output, stderr=output, env=os.environ | {"LESSONS_HOME": str(home)}
+        )
+
+
+def wait(process: BaseProcess | ColdProcess, until: Callable[[], object] = lambda: False) -> float:
+    """Wait until something is so, or the process is over; the CPU seconds that it has used by then.
+
+    Seconds on the clock would say little of how far it has come, where others want the processor too.
+    """
+    used = 0.0
+    while process.is_alive() and not until():
+        used = cpu_seconds(process.pid) or used
+        time.sleep(0.005)
+    return used
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """What a process has used of the processor; 0 when it is over."""
+    with suppress(OSError):
+        user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 def command(home: Path, words: list[str], before: Callable[[], object] | None) -> None:
     """What the new process does."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs without it
@@ -41,9 +88,9 @@ def command(home: Path, words: list[str], before: Callable[[], object] | None) -
     if before is not None:
         before()
 
-    from lessons.course import cli
+    from lessons.__main__ import main
 
-    cli.main()
+    main()
 
 
 def said(home: Path) -> str:

@@ -54,15 +54,15 @@ def test_parameters_of_the_deeper_network(width, expected):
 
 
 def test_two_small_convolutions_see_as_far_as_a_large_one_with_fewer_numbers():
-    imgs = torch.zeros(1, 8, 32, 32, requires_grad=True)
-    large = nn.Conv2d(8, 8, 5, padding=2, bias=False)
-    small = nn.Sequential(*(nn.Conv2d(8, 8, 3, padding=1, bias=False) for _ in range(2)))
+    imgs = torch.zeros(1, 32, 32, 32, requires_grad=True)
+    large = nn.Conv2d(32, 32, 5, padding=2, bias=False)
+    small = nn.Sequential(*(nn.Conv2d(32, 32, 3, padding=1, bias=False) for _ in range(2)))
     seen = []
     for layers in (large, small):
         [gradient] = torch.autograd.grad(layers(imgs)[0, 0, 16, 16], imgs)
         seen.append(gradient.abs().sum(dim=(0, 1)).nonzero().tolist())
     assert seen[0] == seen[1] == [[row, column] for row in range(14, 19) for column in range(14, 19)]
-    assert (count(large), count(small)) == (25 * 8 * 8, 18 * 8 * 8)
+    assert (count(large), count(small)) == (25 * 32 * 32, 18 * 32 * 32) == (25_600, 18_432)
 
 
 @pytest.mark.parametrize("stage", STAGES)

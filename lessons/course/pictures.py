@@ -3,6 +3,7 @@
 import functools
 import os
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,10 +20,12 @@ from lessons.course.batches import WholeBatches
 from lessons.course.progress import progress_bar
 
 SIZE = (32, 32)  # width and height in pixels of every picture in the course
-LARGEST = 180_000_000  # pixels: decoded, they take 0.5 GB
+# The most that is read, so that any picture takes less than 1 GB of memory and a few seconds
+PIXELS, PIXELS_OF_JPEG = 60_000_000, 200_000_000  # a JPEG is decoded at a fraction of its size
+BYTES = 250_000_000  # of the file, which some kinds read whole
 
 # Of what Pillow can open, the kinds that hold photographs or drawings; AVIF where this Pillow has it
-KINDS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "TGA", "ICO", "QOI", "MPO")
+KINDS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "TGA", "ICO", "MPO")
 
 PictureFile = tuple[str, int, int]  # path, bytes, time of the last change in ns
 
@@ -33,18 +36,21 @@ def open_picture(path: str | Path) -> Image.Image:
     A large JPEG comes at a fraction of its size, never below 128x128: decoding a 12-megapixel photo takes a
     tenth of the time then, and what is resized to 32x32 from it changes by 1 of 255 at most.
 
-    Raises CourseError when there is no such file, or it cannot be read as a picture.
+    Raises CourseError when there is no such file, when it is too large, or cannot be read as a picture.
     """
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise CourseError(f"there is no picture {path}: give the path of a file, such as photo.png")
     try:
-        with without_size_limit(), Image.open(path) as image:
-            image.draft("RGB", (128, 128))  # of a JPEG, image.size is that of the fraction from here on
-            if image.width * image.height > LARGEST:
-                raise ValueError(
-                    f"{image.width} x {image.height} pixels, of which {LARGEST:,} can be decoded here"
+        with pixel_limit(path), Image.open(path, formats=_kinds()) as image:
+            if image.width * image.height > (most := most_pixels(image)):
+                raise Image.DecompressionBombError(
+                    f"{image.width} x {image.height} pixels of {most:,} at most"
                 )
+            image.draft("RGB", (128, 128))  # of a JPEG, image.size is that of the fraction from here on
             return to_rgb(image)
+    except Image.DecompressionBombError as error:
+        reason = str(error).partition(", could be")[0]  # an attack, says Pillow
+        raise CourseError(f"{path} is too large ({reason}): make it smaller, or leave it out") from error
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
         reason = str(error) or type(error).__name__
         raise CourseError(
@@ -53,28 +59,52 @@ def open_picture(path: str | Path) -> Image.Image:
 
 
 @contextmanager
-def without_size_limit() -> Iterator[None]:
-    """Lift Pillow's own limit, which looks at a JPEG's size and not at the fraction that is decoded of it."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+def pixel_limit(path: str | Path) -> Iterator[None]:
+    """Let Pillow refuse what is too large before it decodes it, in pictures within a picture (icons) too.
+
+    It refuses what has more than twice its limit, and warns of the rest. All its warnings stay unsaid
+    meanwhile: those of damage that it can live with too.
+    """
+    if os.path.getsize(path) > BYTES:
+        raise Image.DecompressionBombError(f"{os.path.getsize(path):,} bytes of {BYTES:,} at most")
+    with open(path, "rb") as file:
+        pixels = PIXELS_OF_JPEG if file.read(3) == b"\xff\xd8\xff" else PIXELS
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, pixels // 2
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit
+
+
+def most_pixels(image: Image.Image) -> int:
+    """How many pixels of this kind are decoded within the limits of memory and time."""
+    if image.format in ("JPEG", "MPO"):  # a progressive one is in memory whole before it becomes small
+        return PIXELS_OF_JPEG // 2 if image.info.get("progressive") else PIXELS_OF_JPEG
+    if image.format == "JPEG2000":  # 0.15 us a pixel
+        return PIXELS // 3
+    in_python = any(codec in Image.DECODERS for codec, *_ in getattr(image, "tile", ()))
+    return PIXELS // 20 if in_python else PIXELS  # up to 1 us a pixel: some BMP and PPM
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """A picture of any mode as RGB: turned as its EXIF data says, on white where it is transparent.
 
     16-bit grey values (modes ``I;16*``, and ``I``, which Pillow has used for them) are scaled from 0..65535
-    to 0..255.
+    to 0..255. Raises ValueError for floating-point values, which say nowhere what is white: 1, 255 or else.
     """
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "F":
+        raise ValueError("it holds floating-point values, and not which of them is white")
     if image.mode.startswith("I"):  # convert("RGB") would cut off everything above 255
-        grey = np.asarray(image, dtype=np.float64) / 257  # 65535 / 257 = 255
+        grey = np.asarray(image).astype(np.float32)
+        grey /= 257  # 65535 / 257 = 255
         return Image.fromarray(grey.round().clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "RGBa", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image)
+        return white
     return image.convert("RGB")
 
 
@@ -124,8 +154,15 @@ class PictureFolder(WholeBatches, torchvision.datasets.VisionDataset):
 
 
 @functools.cache
+def _kinds() -> list[str]:
+    """Of KINDS those that this Pillow opens. Asked late: it has to import all that it can open."""
+    Image.init()
+    return [kind for kind in KINDS if kind in Image.OPEN]
+
+
+@functools.cache
 def _endings() -> tuple[str, ...]:
-    """``.jpg`` and the like. Asked late: Pillow has to import all that it can open."""
+    """``.jpg`` and the like."""
     return tuple(ending for ending, kind in Image.registered_extensions().items() if kind in KINDS)
 
 

@@ -13,12 +13,14 @@ from . import Campaign, Outcome
 from .damaged import damaged
 from .interrupted import ctrl_c
 from .killed import sigkill
+from .pictures import pictures
 
 CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     # by name: the function, and how many tries are all of it
     "sigkill": (sigkill, 20),
     "ctrl-c": (ctrl_c, 60),
     "damaged": (damaged, 600),
+    "pictures": (pictures, 2000),
 }
 
 HEADER = "| what was tried | times | lost | refused | slowest | largest |\n" + "| --- " * 6 + "|"

@@ -40,14 +40,15 @@ def load_best(path: Path) -> tuple[Classifier, list[str], str]:
     """The network of lesson 8's ``best.pth``, its classes, and the data set that it has learnt from."""
     try:
         content = load(path)
-        classifier = Classifier(Tudui(num_classes=len(content["classes"])))
+        weights, classes, learnt_from = content["model"], content["classes"], content["dataset"]
+        classifier = Classifier(Tudui(num_classes=len(classes)))
     except Exception as error:  # what is cut short, or no checkpoint, makes torch.load raise nearly anything
         raise CourseError(
             f"{path} cannot be read as a checkpoint: remove it, or run lesson 8 anew"
         ) from error
-    explain_other_weights(classifier, content["model"], path)
-    classifier.load_state_dict(content["model"])
-    return classifier, content["classes"], content["dataset"]
+    explain_other_weights(classifier, weights, path)
+    classifier.load_state_dict(weights)
+    return classifier, classes, learnt_from
 
 
 def train_briefly(dataset: str) -> tuple[Classifier, list[str], str]:

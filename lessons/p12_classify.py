@@ -20,12 +20,12 @@ from torch import Tensor
 from torchvision.transforms import ToTensor
 
 from lessons.course import DATASET, CourseError, course_dir
-from lessons.course.checkpoints import check_whole, what_is_in
+from lessons.course.checkpoints import opened_safely
 from lessons.course.datasets import CourseData, Sketch10, open_dataset
 from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line
 from lessons.course.pictures import open_picture
-from lessons.course.shapes import explain_other_weights
+from lessons.course.shapes import explain_no_weights, explain_other_weights
 from lessons.p10_mistakes import find_network, seen_chart
 from lessons.tudui import Classifier, DeeperTudui, Tudui
 
@@ -38,20 +38,13 @@ def read_picture(path: str) -> Tensor:
 
 def open_safely(path: str) -> dict:
     """What a .pth file holds, without running code from it; CourseError when that is not possible."""
-    try:
-        check_whole(path)
+    with opened_safely(path):
         return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise CourseError(
-            f"{path} cannot be read ({error.strerror}): --checkpoint takes a .pth file"
-        ) from error
-    except Exception as error:  # what is no checkpoint makes torch.load raise nearly anything
-        raise CourseError(f"{path} is no checkpoint that is safe to open: {what_is_in(path)}") from error
 
 
 def network_for(weights: dict[str, Tensor]) -> Tudui:
     """An untrained network that the weights of a ``model1`` fit: Tudui, or its deeper sister of lesson 14."""
-    num_classes = len(list(weights.values())[-1])  # the last bias has a number a class
+    num_classes = max(1, len(list(weights.values())[-1]))  # the last bias has a number a class
     stages = [weights[name] for name in ("2.0.weight", "3.0.weight", "4.0.weight") if name in weights]
     return (
         DeeperTudui(num_classes, widths=[len(weight) for weight in stages]) if stages else Tudui(num_classes)
@@ -71,20 +64,23 @@ def read_checkpoint(path: str) -> tuple[Classifier, list[str] | None, str | None
         saved = content[wrapped[0]] if wrapped else content
         prefix = next(name for name in saved if name.endswith(first)).removesuffix(first)
         weights = {name.removeprefix(prefix): weight for name, weight in saved.items()}
+        explain_no_weights(weights, path)
         # A Classifier's own mean and std have another prefix; without them, pictures go in as they are
-        normalisation = {
-            name.rpartition(".")[2]: weights.pop(name).flatten().tolist()
-            for name in list(weights)
-            if name.rpartition(".")[2] in ("mean", "std")
-        }
-        tudui = network_for(weights)
+        own = [name for name in weights if name.rpartition(".")[2] in ("mean", "std")]
+        normalisation = {name.rpartition(".")[2]: weights.pop(name) for name in own}
+        with torch.device("meta"):  # without memory, however much of it the file asks for
+            network = network_for(weights)
     except (AttributeError, IndexError, RuntimeError, StopIteration, TypeError) as error:
         raise CourseError(
             f"{path} does not hold the weights of a Tudui: give a checkpoint of lesson 8, or leave it out"
         ) from error
-    explain_other_weights(tudui.model1, weights, path)
-    tudui.model1.load_state_dict(weights)
-    return Classifier(tudui, **normalisation).eval(), content.get("classes"), content.get("dataset")
+    explain_other_weights(network.model1, weights, path)
+    network.to_empty(device="cpu").model1.load_state_dict(weights)
+    classifier = Classifier(network)
+    complete = classifier.state_dict() | normalisation
+    explain_other_weights(classifier, complete, path)
+    classifier.load_state_dict(complete)
+    return classifier.eval(), content.get("classes"), content.get("dataset")
 
 
 @torch.no_grad()

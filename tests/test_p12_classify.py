@@ -204,7 +204,7 @@ WRONG = {  # what lies in the file: what the learner is told
     "no weights": ({}, "not hold the weights of a Tudui"),
     "a list": ([torch.zeros(3)], "not hold the weights of a Tudui"),
     "a tensor": (torch.zeros(3), "not hold the weights of a Tudui"),
-    "numbers": ({"0.weight": 1, "8.bias": 2}, "not hold the weights of a Tudui"),
+    "numbers": ({"0.weight": 1, "8.bias": 2}, r"0\.weight is of type int"),
     "a missing file": (None, r"cannot be read \(No such file.*--checkpoint"),
 }
 

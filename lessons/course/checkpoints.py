@@ -3,13 +3,82 @@
 Nothing in a file is ever run here.
 """
 
+import errno
 import hashlib
+import os
+import re
+import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lessons.course import CourseError
 
 SAVE_WEIGHTS = "save the state_dict and not the whole model (lesson 7)"
+PICKLED = f"it holds more than tensors and plain values: {SAVE_WEIGHTS}"
+# Bytes of a stranger's file: a Tudui takes 0.6 MB, its training 2 MB
+LARGEST = 100_000_000  # unpacked: it is in memory at once
+LARGEST_PICKLE = 4_000_000  # of it, what torch.load goes through step by step, in seconds
+
+
+@contextmanager
+def opened_safely(path: str | Path) -> Iterator[None]:
+    """Around ``torch.load(path, weights_only=True)`` of a file from anywhere: what is wrong, in a sentence.
+
+    ``weights_only`` keeps code in the file from running. It does not keep the file from filling the memory:
+    so its sizes are looked at before, and its checksums.
+
+    Raises CourseError.
+    """
+    try:
+        check_size(path)
+        check_whole(path)
+        with warnings.catch_warnings(action="ignore"):  # of what is refused anyway, such as TorchScript
+            yield
+    except CourseError:
+        raise
+    except OSError as error:
+        raise CourseError(
+            f"{path} cannot be read ({error.strerror}): --checkpoint takes a .pth file"
+        ) from error
+    except Exception as error:  # what is no checkpoint makes torch.load raise nearly anything
+        found = what_is_in(path)
+        if asked := re.search(r"GLOBAL (\S+)", str(error)):  # a name in the file, which it wants called
+            found = (
+                f"it asks for {asked[1]}, no tensor and no plain value, so it may run code: {SAVE_WEIGHTS}"
+            )
+        elif found == PICKLED:
+            found = "it is damaged, or made to mislead"
+        raise CourseError(f"{path} is no checkpoint that is safe to open: {found}") from error
+
+
+def check_size(path: str | Path) -> None:
+    """Refuse what would fill the memory or take minutes before ``torch.load`` refuses it.
+
+    Raises:
+        CourseError: for more bytes than a checkpoint has, in the file or once they are unpacked.
+        OSError: when it is no file; of a pipe, the end would be waited for.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(errno.ENOENT, "No such file")
+    size = pickled = os.path.getsize(path)
+    with open(path, "rb") as file:
+        start = file.read(LARGEST_PICKLE)
+    try:
+        archive = zipfile.ZipFile(path)
+        pickles = [entry for entry in archive.infolist() if entry.filename.endswith(".pkl")]
+        size, pickled = (sum(e.file_size for e in entries) for entries in (archive.infolist(), pickles))
+        start = b"".join(archive.open(entry).read(LARGEST_PICKLE) for entry in pickles)
+    except Exception:  # no zip archive, or a damaged one
+        pickled = size if start[:1] == b"\x80" else 0
+    if size > LARGEST or pickled > LARGEST_PICKLE:
+        raise CourseError(
+            f"{path} is too large for a checkpoint of a Tudui: {size / 1e6:,.0f} MB, of which "
+            f"{pickled / 1e6:,.0f} MB are no numbers"
+        )
+    if b"bytearray" in start:  # of any size, and torch.load makes it
+        raise CourseError(f"{path} is no checkpoint that is safe to open: it asks for a bytearray")
 
 
 def what_is_in(path: str | Path) -> str:
@@ -50,7 +119,7 @@ def in_zip(path: str | Path) -> str:
     if any(name.endswith("archive_format") for name in names):
         return "it is an exported program: torch.export.load opens it"
     if any(name.endswith("data.pkl") for name in names):
-        return f"it holds more than tensors and plain values: {SAVE_WEIGHTS}"
+        return PICKLED
     return "it is a zip archive of other things"
 
 

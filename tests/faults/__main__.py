@@ -12,6 +12,7 @@ from lessons.course.options import command_line
 from . import Campaign, Outcome
 from .damaged import damaged
 from .interrupted import ctrl_c
+from .checkpoints import checkpoints
 from .killed import sigkill
 from .pictures import pictures
 
@@ -21,6 +22,7 @@ CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     "ctrl-c": (ctrl_c, 60),
     "damaged": (damaged, 600),
     "pictures": (pictures, 2000),
+    "checkpoints": (checkpoints, 500),
 }
 
 HEADER = "| what was tried | times | lost | refused | slowest | largest |\n" + "| --- " * 6 + "|"

@@ -12,12 +12,19 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lessons.course.shapes.checks import explain_other_weights, explain_wrong_input
+from lessons.course.shapes.checks import explain_no_weights, explain_other_weights, explain_wrong_input
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["explain", "explain_error", "explain_other_weights", "explain_wrong_input", "why"]
+__all__ = [
+    "explain",
+    "explain_error",
+    "explain_no_weights",
+    "explain_other_weights",
+    "explain_wrong_input",
+    "why",
+]
 
 
 def explain_error(error: BaseException) -> str | None:

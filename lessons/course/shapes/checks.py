@@ -91,12 +91,13 @@ def explain_other_weights(model: nn.Module, weights: Mapping[str, Any], path: Pa
     """Check that a state_dict belongs to the model, before ``model.load_state_dict(weights)``.
 
     Raises:
-        CourseError: which names it lacks or has besides, and which weights have another shape.
+        CourseError: which names it lacks or has besides, and which weights have another shape, or are none.
     """
+    explain_no_weights(weights, path)
     wanted = model.state_dict()
     lacks = [name for name in wanted if name not in weights]
     besides = [name for name in weights if name not in wanted]
-    shapes = {name: tuple(getattr(weights[name], "shape", ())) for name in wanted if name in weights}
+    shapes = {name: tuple(weights[name].shape) for name in wanted if name in weights}
     others = [
         f"{name} is {shape} there and {tuple(wanted[name].shape)} here"
         for name, shape in shapes.items()
@@ -112,3 +113,40 @@ def explain_other_weights(model: nn.Module, weights: Mapping[str, Any], path: Pa
             f"{path} holds the weights of another network than lessons/tudui.py now defines "
             f"({'; '.join(differences)}): change the network back, or train it anew"
         )
+    for name, weight in weights.items():
+        if weight.is_floating_point() != wanted[name].is_floating_point():
+            raise CourseError(f"{path} cannot be loaded: {name} is {weight.dtype}, and not floating-point")
+        if name.endswith("std") and not (weight > 0).all():
+            raise CourseError(f"{path} cannot be used: pictures are divided by {name}, which must be above 0")
+
+
+def explain_no_weights(weights: Mapping[str, Any], path: Path | str) -> None:
+    """Check that each entry of a state_dict is a plain tensor, and its numbers are all there and finite.
+
+    Raises:
+        CourseError: which entry is something else, and what.
+    """
+    for name, weight in weights.items():
+        if what := _what_else(weight):
+            raise CourseError(
+                f"{path} cannot be loaded: {name} is {what}, and a weight is a tensor of finite numbers; "
+                "save the state_dict of a trained network"
+            )
+
+
+def _what_else(weight: object) -> str:
+    """What an entry of a state_dict is instead of a plain tensor; empty when it is one."""
+    if not isinstance(weight, Tensor):
+        return f"of type {type(weight).__name__}"
+    kinds = {
+        "nested": weight.is_nested,
+        "on the meta device, without numbers": weight.is_meta,
+        "quantized": weight.is_quantized,
+        "sparse": weight.layout != torch.strided,
+        "complex": weight.is_complex(),
+    }
+    if kind := next((kind for kind, is_it in kinds.items() if is_it), ""):
+        return kind
+    if weight.numel() * weight.element_size() > weight.untyped_storage().nbytes():
+        return f"of shape {tuple(weight.shape)} with fewer numbers"  # repeated, they may fill any memory
+    return "" if weight.float().isfinite().all() else "partly nan or infinite"

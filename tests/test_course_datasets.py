@@ -1,8 +1,10 @@
+import gzip
 import os
 import pickle
 import re
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.request
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 import torchvision
 from file_server import Server, serving
-from small_data import FewSketches, cifar10_archive, fill_folder
+from small_data import FewSketches, cifar10_archive, fill_folder, md5_of
 from torchvision.transforms import ToTensor
 
 from lessons.course import CourseError, fetch, sketches
@@ -293,6 +295,44 @@ def test_cifar10_damaged_file_is_unpacked_again(archive, offline, tmp_path, name
     CIFAR10(tmp_path)
     (tmp_path / "cifar-10-batches-py" / name).write_bytes(b"x")
     assert len(CIFAR10(tmp_path)) == 20
+
+
+def member(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        member("../outside", tarfile.REGTYPE),
+        member("cifar-10-batches-py/../../outside", tarfile.REGTYPE),
+        member("/tmp/outside", tarfile.REGTYPE),
+        member("C:outside", tarfile.REGTYPE),
+        member("..\\outside", tarfile.REGTYPE),
+        member("cifar-10-batches-py/link", tarfile.SYMTYPE, "/etc/passwd"),
+        member("cifar-10-batches-py/link", tarfile.LNKTYPE, "../outside"),
+        member("cifar-10-batches-py/pipe", tarfile.FIFOTYPE),
+        member("cifar-10-batches-py/device", tarfile.CHRTYPE),
+    ],
+    ids=lambda info: f"{info.name}, type {info.type.decode()}",
+)
+def test_cifar10_archive_that_climbs_out_is_not_unpacked(evil, archive, offline, tmp_path, monkeypatch):
+    """Also with the right checksum, and where torchvision or Python would not look."""
+    content = gzip.decompress(archive).rstrip(b"\0")
+    content += bytes(-len(content) % 512) + evil.tobuf() + bytes(1024)
+    root = tmp_path / "data"
+    root.mkdir()
+    path = root / CIFAR10.filename
+    path.write_bytes(gzip.compress(content))
+    with tarfile.open(path) as whole:
+        assert evil.name in whole.getnames()
+    monkeypatch.setattr(CIFAR10, "tgz_md5", md5_of(path.read_bytes()))
+    with pytest.raises(CourseError, match="may write outside its folder: remove the archive") as refused:
+        CIFAR10(root)
+    assert repr(evil.name) in str(refused.value)
+    assert names_in(tmp_path) == ["data"] and names_in(root) == [path.name]
 
 
 def test_cifar10_missing_is_not_downloaded_unasked(offline, monkeypatch, tmp_path):

@@ -6,8 +6,9 @@ ints; ``classes`` and ``class_to_idx``. An item is one ``(img, target)`` pair.
 
 import json
 import pickle
+import tarfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from random import Random
 from typing import Any, ClassVar
 
@@ -187,6 +188,7 @@ class CIFAR10(_StoredAsCIFAR10):
         archive = Path(self.root, self.filename)
         if not check_integrity(archive, self.tgz_md5):
             return False
+        _check_members(archive)
         print(f"Unpacking {archive}")
         folder = Path(self.root, self.base_folder)
         with filled_beside(folder) as fresh:
@@ -201,6 +203,21 @@ class CIFAR10(_StoredAsCIFAR10):
     def _by_hand(self) -> str:
         root = Path(self.root).resolve()
         return f"get {self.filename} (170 MB, md5 {self.tgz_md5}) in another way and put it into {root}"
+
+
+def _check_members(archive: Path) -> None:
+    """Look through a tar archive before it is unpacked, which Python itself does from 3.14 on.
+
+    Raises CourseError when there is more in it than files and folders that stay where they are put: a path
+    that climbs out, a link, a device.
+    """
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            path = PureWindowsPath(member.name)  # it sees /, \\ and C: for what they may be on any system
+            if path.anchor or ".." in path.parts or not (member.isfile() or member.isdir()):
+                raise CourseError(
+                    f"{archive} holds {member.name!r}, which may write outside its folder: remove the archive"
+                )
 
 
 CourseData = Sketch10 | CIFAR10 | PictureFolder

@@ -188,12 +188,12 @@ def stop_and_resume(
 
 def main(dataset: str = DATASET, steps: int = 40, seed: int = 0) -> dict:
     torch.manual_seed(seed)
+    train_data = open_dataset(dataset, train=True, transform=ToTensor())
     folder = course_dir("models_saved")
     free = shutil.disk_usage(folder).free / 1e9
     print(f"writes 1.1 GB to {folder} ({free:.0f} GB free; `lessons clean models` gives it back)")
     if free < 1.5:
         raise CourseError(f"{free:.1f} GB are not enough: make room, or set LESSONS_HOME to a larger disk")
-    train_data = open_dataset(dataset, train=True, transform=ToTensor())
 
     with RunWriter(__file__, train_data, seed=seed, steps=steps) as writer:
         seconds = save_and_load_vgg16(folder)

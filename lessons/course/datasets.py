@@ -5,6 +5,7 @@ ints; ``classes`` and ``class_to_idx``. An item is one ``(img, target)`` pair.
 """
 
 import json
+import os
 import pickle
 import tarfile
 from collections.abc import Callable
@@ -233,7 +234,7 @@ def open_dataset(name: str, train: bool, transform: Callable | None = None) -> C
         return Sketch10(course_dir("data"), train, transform, download=True)
     if name == CIFAR10.name:
         return CIFAR10(course_dir("data"), train, transform)
-    if not Path(name).expanduser().is_dir():
+    if not os.path.isdir(os.path.expanduser(name)):  # Path raises for some of what is no name
         raise CourseError(
             f"There is no data set or folder {name!r}: choose sketch10, cifar10, or the path of a folder "
             "with pictures in train/<class>/ and test/<class>/."

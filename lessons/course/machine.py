@@ -19,7 +19,9 @@ def has_bf16(device: torch.device | str = "cpu") -> bool:
 def usable_device(name: str) -> torch.device:
     """The device of that name; CourseError when it can't hold a tensor, which its name alone does not say."""
     try:
-        return torch.zeros(1, device=name).device
+        tensor = torch.zeros(1, device=name)
+        tensor.item()  # on the meta device there is no number
+        return tensor.device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise CourseError(f"cannot compute on {name!r} ({reason}): leave out --device") from error

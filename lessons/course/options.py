@@ -52,7 +52,7 @@ class Setting(NamedTuple):
 
 
 # By parameter name. The largest numbers: NumPy takes no larger seed, a batch of so many pictures fills 12 GB,
-# and PyTorch counts a timeout's nanoseconds in 64 bits.
+# 64 processes fill 20 GB, and PyTorch counts a timeout's nanoseconds in 64 bits.
 SETTINGS = {
     "dataset": Setting("sketch10, cifar10, or a folder with train/<class>/* and test/<class>/*"),
     "seed": Setting(
@@ -62,7 +62,7 @@ SETTINGS = {
     "steps": Setting("how many batches it works through", min=1),
     "batch_size": Setting("pictures in a batch", min=1, max=10**6),
     "learning_rate": Setting("how far the optimizer moves the weights at each step", above=0),
-    "num_workers": Setting("processes that prepare batches; 0 does it in this one", min=0),
+    "num_workers": Setting("processes that prepare batches; 0 does it in this one", min=0, max=64),
     "pictures_per_class": Setting("training pictures of each class", min=1),
     "recipe": Setting("fast, or notes: plain SGD as in lesson 5"),
     "without": Setting("leave an ingredient of the recipe out, such as mirror; give it again for more"),
@@ -70,7 +70,7 @@ SETTINGS = {
     "resume": Setting(
         "go on with the newest run; in lessons 9 and 14 the newest interrupted one, as it was set"
     ),
-    "processes": Setting("how many processes train together; under torchrun, it decides", min=1),
+    "processes": Setting("how many processes train together; under torchrun, it decides", min=1, max=64),
     "max_restarts": Setting("how often all processes are started anew after one has failed", min=0),
     "timeout": Setting("seconds to wait for another process before giving up", above=0, max=10**9),
     "compile": Setting("also measure torch.compile; by default on an accelerator alone"),

@@ -128,7 +128,7 @@ class PictureFolder(WholeBatches, torchvision.datasets.VisionDataset):
         transform: Callable | None = None,
         target_transform: Callable | None = None,
     ) -> None:
-        root = Path(root).expanduser().resolve()
+        root = Path(os.path.expanduser(root)).resolve()
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.name = str(root)
         self.train = train

@@ -13,7 +13,9 @@ from . import Campaign, Outcome
 from .damaged import damaged
 from .interrupted import ctrl_c
 from .checkpoints import checkpoints
+from .folders import folders
 from .killed import sigkill
+from .lines import command_lines
 from .pictures import pictures
 
 CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
@@ -23,6 +25,8 @@ CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     "damaged": (damaged, 600),
     "pictures": (pictures, 2000),
     "checkpoints": (checkpoints, 500),
+    "lines": (command_lines, 2000),
+    "folders": (folders, 75),
 }
 
 HEADER = "| what was tried | times | lost | refused | slowest | largest |\n" + "| --- " * 6 + "|"

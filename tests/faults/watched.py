@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from lessons.course import CourseError
 
+from .processes import WARM
+
 HUNG = 120  # seconds without an answer after which the process is killed: long, since others compute too
 
 
@@ -45,7 +47,7 @@ def watch(function: Callable[[Any], Any], cases: Iterable[Any]) -> Iterator[tupl
 
 def _start(function: Callable[[Any], Any]) -> tuple[Connection, BaseProcess]:
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_work, args=(function, there), daemon=True)
+    process = WARM.Process(target=_work, args=(function, there))
     process.start()
     there.close()  # so that the end of the process is the end of the pipe
     return here, process
@@ -65,8 +67,8 @@ def _answer(here: Connection, process: BaseProcess) -> Seen:
 
 
 def _work(function: Callable[[Any], Any], there: Connection) -> None:
-    while True:
-        case, answer, sentence, wrong = there.recv(), None, "", ""
+    while (case := _next_case(there)) is not None:
+        answer, sentence, wrong = None, "", ""
         with _everything_said() as said:
             before, start = _peak(reset=True), time.process_time()
             try:
@@ -77,6 +79,14 @@ def _work(function: Callable[[Any], Any], there: Connection) -> None:
                 wrong = traceback.format_exc()
             seconds, peak = time.process_time() - start, _peak()
         there.send(Seen(answer, sentence, wrong, "".join(said), seconds, peak - before))
+
+
+def _next_case(there: Connection) -> Any:
+    """None when there is nobody any more to ask."""
+    try:
+        return there.recv()
+    except (EOFError, ConnectionError):
+        return None
 
 
 @contextmanager

@@ -4,15 +4,19 @@ The table of lessons and the help must answer at once, and torch alone takes sec
 torch, torchvision, tensorboard or numpy before a command needs it.
 """
 
+import re
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
+from rich.text import Text
 
 from lessons.course import CourseError, upkeep
-from lessons.course.catalogue import find_lessons, last_run, select_lessons
+from lessons.course.catalogue import Lesson, find_lessons, last_run, select_lessons
 from lessons.course.interrupt import at_once
 from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page
 from lessons.course.options import exit_code
@@ -37,15 +41,9 @@ def overview(ctx: typer.Context) -> None:
     """A course on convolutional networks in PyTorch. Without a command: the lessons, and where you are."""
     if ctx.invoked_subcommand is not None:
         return
-    lines, following, practised = [], None, done_by_lesson()
-    for lesson in find_lessons().values():
-        _, card = last_run(lesson)
-        if card.get("status") != "ok" and following is None:
-            following = lesson
-        run = (when_it_began(card), how_it_ended(card)) if card else ("-", "")
-        lines.append((str(lesson.number), lesson.title, *run, practised.get(lesson.number, "")))
-    columns = [NUMBER, Column(say("lesson")), Column(say("ran"), 8), Column(say("result"), 22)]
-    show_table([*columns, Column(say("practice"), 8)], lines)
+    cards = {lesson: last_run(lesson)[1] for lesson in find_lessons().values()}
+    show_lessons(cards)
+    following = next((lesson for lesson, card in cards.items() if card.get("status") != "ok"), None)
     typer.echo()
     if following is None:
         typer.echo(say("all done"))
@@ -54,6 +52,28 @@ def overview(ctx: typer.Context) -> None:
         console.print(say("see", following.number, following.sees))
     typer.echo(say("next", following.number))
     typer.echo(say("then", following.number))
+
+
+def show_lessons(cards: dict[Lesson, dict[str, Any]]) -> None:
+    """The lessons and, once there is one, how the last run of each ended.
+
+    Where whole titles do not fit beside that, they all end at their colon.
+    """
+    practised = done_by_lesson()
+    titles = [lesson.title for lesson in cards]
+    practice = [practised.get(lesson.number, "") for lesson in cards]
+    columns = [Column(say("lesson")), Column(say("practice"), 8)]
+    cells: list[Sequence[str | Text]] = [titles, practice]
+    if any(cards.values()):
+        columns[1:1] = [Column(say("ran"), 8), Column(say("result"))]
+        began = [when_it_began(card) if card else "-" for card in cards.values()]
+        ended = [how_it_ended(card) if card else Text() for card in cards.values()]
+        room = console.width - 26 - max(result.cell_len for result in ended)  # 26: of the short columns
+        if max(map(cell_len, titles)) > room:
+            titles = [re.split("[:：]", title)[0] for title in titles]
+        cells = [titles, began, ended, practice]
+    numbers = [str(lesson.number) for lesson in cards]
+    show_table([NUMBER, *columns], zip(numbers, *cells, strict=True))
 
 
 def when_it_began(card: dict[str, Any]) -> str:

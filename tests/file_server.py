@@ -10,8 +10,8 @@ from contextlib import contextmanager
 class Server(http.server.ThreadingHTTPServer):
     """Serves `content` at every path; the path's first word says how it misbehaves."""
 
-    def __init__(self, content: bytes) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, content: bytes, handler: type[http.server.BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.content = content
         self.requests = []  # (path, Range header, status, bytes sent)
 
@@ -21,7 +21,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        content, kind, wanted = self.server.content, self.path.strip("/"), self.headers["Range"]
+        content, kind, wanted = self.server.content, self.path.rpartition("/")[2], self.headers["Range"]
         start, status, content_type = 0, 200, "application/gzip"
         if kind == "gone":
             status, body = 404, b""
@@ -55,8 +55,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(content: bytes) -> Iterator[Server]:
-    with Server(content) as server:
+def serving(content: bytes, handler: type[Handler] = Handler) -> Iterator[Server]:
+    with Server(content, handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server

@@ -37,6 +37,7 @@ def cifar10_archive(monkeypatch) -> bytes:
             member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
+    monkeypatch.setattr(CIFAR10, "tgz_bytes", len(archive.getvalue()))
     monkeypatch.setattr(CIFAR10, "tgz_md5", md5_of(archive.getvalue()))
     monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": md5_of(files["batches.meta"])})
     for split in ("train_list", "test_list"):

@@ -16,6 +16,7 @@ from lessons.course.fetch import filled_beside
 
 CONTENT = np.random.default_rng(0).bytes(200_000)
 MD5 = md5_of(CONTENT)
+WANTED = fetch.Wanted(len(CONTENT), "md5", MD5)
 HALF = len(CONTENT) // 2
 
 
@@ -31,7 +32,7 @@ def get(server, tmp_path):
     """``get("gone", "good")``: fetch from these paths of the server, in this order; the file's place."""
 
     def get(*paths: str) -> Path:
-        fetch.fetch(map(server.url, paths), tmp_path / "new" / "file", MD5)
+        fetch.fetch(map(server.url, paths), tmp_path / "new" / "file", WANTED)
         return tmp_path / "new" / "file"
 
     return get
@@ -116,7 +117,7 @@ def test_a_part_of_any_kind(server, get, part, kind):
 def test_it_says_why_each_mirror_failed(server, tmp_path):
     urls = server.url("gone"), server.url("page"), "http://127.0.0.1:1/refuses"
     with pytest.raises(OSError) as caught:
-        fetch.fetch(urls, tmp_path / "file", MD5)
+        fetch.fetch(urls, tmp_path / "file", WANTED)
     message = str(caught.value)
     for words in ("404", "web page", "127.0.0.1:1: [Errno"):
         assert words in message
@@ -185,15 +186,15 @@ def test_equal_files_are_left_alone(tmp_path):
 ONE_OF_TWO = """
 import sys
 from pathlib import Path
-from lessons.course.fetch import fetch
-fetch([sys.argv[1]], Path(sys.argv[2]), sys.argv[3])
+from lessons.course.fetch import Wanted, fetch
+fetch([sys.argv[1]], Path(sys.argv[2]), Wanted(int(sys.argv[3]), "md5", sys.argv[4]))
 """
 
 
 def test_two_downloads_at_once_do_not_mix(server, get, tmp_path):
     """The second is refused while the first, a process of its own, has half of the file; then all is well."""
     path = tmp_path / "new" / "file"
-    words = [sys.executable, "-c", ONE_OF_TWO, server.url("stalls"), str(path), MD5]
+    words = [sys.executable, "-c", ONE_OF_TWO, server.url("stalls"), str(path), str(len(CONTENT)), MD5]
     first = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     try:
         while not (part := Path(f"{path}.part")).exists() or not part.stat().st_size:

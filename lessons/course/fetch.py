@@ -1,30 +1,48 @@
 """Files that arrive whole: from several mirrors, resumed and checked, and into a folder that others read."""
 
 import filecmp
+import hashlib
 import http.client
 import os
 import shutil
 import tempfile
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from filelock import FileLock, Timeout
 from rich.progress import DownloadColumn, TransferSpeedColumn
-from torchvision.datasets.utils import check_integrity
 
 from lessons.course.progress import progress_bar
+from lessons.course.screen import as_one_line
 
-SILENCE = 30  # seconds without a byte after which a mirror is given up
+SILENCE = 30  # seconds without a byte after which a mirror is given up; twice that until it answers
+SLOWEST = 1000  # bytes a second, over SILENCE seconds: with fewer, it is given up too
 LEFTOVER_AGE = 3600  # seconds after which a temporary folder belongs to no running process
 
 
-def fetch(urls: Iterable[str], path: Path, md5: str) -> None:
-    """Download the file with this md5 to ``path`` from the first of the urls that gives it.
+class Wanted(NamedTuple):
+    """What a file is known by, wherever it comes from."""
+
+    size: int  # bytes
+    algorithm: str  # md5 or sha256
+    digest: str
+
+    def is_in(self, path: Path) -> bool:
+        with path.open("rb") as file:
+            made = hashlib.file_digest(file, lambda: hashlib.new(self.algorithm, usedforsecurity=False))
+        return path.stat().st_size == self.size and made.hexdigest() == self.digest
+
+
+def fetch(urls: Iterable[str], path: Path, wanted: Wanted) -> None:
+    """Download the wanted file to ``path`` from the first of the urls that gives it.
 
     What has arrived is kept in ``<path>.part``; the next url, or the next call, goes on from there.
 
@@ -33,7 +51,7 @@ def fetch(urls: Iterable[str], path: Path, md5: str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with alone(path):
-        _fetch_from_first(urls, path, md5)
+        _fetch_from_first(urls, path, wanted)
 
 
 @contextmanager
@@ -52,16 +70,15 @@ def alone(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _fetch_from_first(urls: Iterable[str], path: Path, md5: str) -> None:
+def _fetch_from_first(urls: Iterable[str], path: Path, wanted: Wanted) -> None:
     part = Path(f"{path}.part")
     failures = []
     for url in urls:
         try:
-            _fetch_checked(url, part, md5)
-        except (OSError, http.client.HTTPException) as error:
-            # URLError wraps its reason; HTTPError, a kind of it, says more itself: "HTTP Error 404: ...".
-            reason = error if isinstance(error, HTTPError) else getattr(error, "reason", error)
-            failures.append(f"{urlsplit(url).netloc}: {str(reason) or type(error).__name__}")
+            _fetch_checked(url, part, wanted)
+        # ValueError: an address to go to that is none
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            failures.append(f"{urlsplit(url).netloc}: {_reason(error)}")
             print(failures[-1])
         else:
             os.replace(part, path)
@@ -69,24 +86,34 @@ def _fetch_from_first(urls: Iterable[str], path: Path, md5: str) -> None:
     raise OSError("; ".join(failures))
 
 
-def _fetch_checked(url: str, part: Path, md5: str) -> None:
-    """Complete ``part`` from the url; OSError when that fails or its md5 is wrong, which removes it."""
+def _reason(error: Exception) -> str:
+    """What went wrong, in one line, although a server may have said anything."""
+    # URLError wraps its reason; HTTPError, a kind of it, says more itself: "HTTP Error 404: ...".
+    reason = error if isinstance(error, HTTPError) else getattr(error, "reason", error)
+    words = str(reason).strip() or type(error).__name__
+    return as_one_line(words.partition("\n")[0])[:200]
+
+
+def _fetch_checked(url: str, part: Path, wanted: Wanted) -> None:
+    """Complete ``part`` from the url; OSError when that fails or it is another file, which removes it."""
     continued = part.exists()
-    _fetch_rest(url, part)
-    if check_integrity(part, md5):
+    _fetch_rest(url, part, wanted.size)
+    if wanted.is_in(part):
         return
     part.unlink()
     if not continued:
-        raise OSError("it sent another file (wrong md5)")
-    _fetch_checked(url, part, md5)  # the part kept from before may be at fault: this mirror's file in whole
+        raise OSError(f"it sent another file (wrong {wanted.algorithm})")
+    _fetch_checked(
+        url, part, wanted
+    )  # the part kept from before may be at fault: this mirror's file in whole
 
 
-def _fetch_rest(url: str, part: Path) -> None:
+def _fetch_rest(url: str, part: Path, size: int) -> None:
     """Append to ``part`` what it lacks of the file at the url; written anew when the server sends all."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "tudui-lessons"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urlopen(Request(url, headers=headers), timeout=SILENCE)
+        response = _answer(Request(url, headers=headers))
     except HTTPError as error:
         if error.code == 416 and have:  # nothing lies beyond what is here: it is complete, or another file
             return
@@ -95,14 +122,54 @@ def _fetch_rest(url: str, part: Path) -> None:
         if response.headers.get_content_type() == "text/html":  # a login page, say: keep what has arrived
             raise OSError("it sent a web page")
         start = have if response.status == http.client.PARTIAL_CONTENT else 0
-        total = None if response.length is None else start + response.length
-        task = bar.add_task(urlsplit(url).netloc, total=total, completed=start)
-        with part.open("ab" if start else "wb") as file:
-            while chunk := response.read(64 * 1024):
-                file.write(chunk)
-                bar.advance(task, len(chunk))
-            if total is not None and file.tell() < total:
-                raise OSError(f"the connection ended after {file.tell() / 1e6:.1f} of {total / 1e6:.1f} MB")
+        if response.length is not None and start + response.length != size:
+            raise OSError(f"it has another file, of {(start + response.length) / 1e6:.1f} MB")
+        task = bar.add_task(urlsplit(url).netloc, total=size, completed=start)
+        _append(response, part, start, size, lambda count: bar.advance(task, count))
+
+
+def _answer(request: Request) -> http.client.HTTPResponse:
+    """The answer to a request, as far as the beginning of the file.
+
+    A thread asks for it: to find the server's address has no time limit, and each byte that it sends has one
+    of its own.
+    """
+    answers: SimpleQueue[http.client.HTTPResponse | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(urlopen(request, timeout=SILENCE))
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=2 * SILENCE)
+    except Empty:
+        raise TimeoutError("timed out before it answered") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _append(
+    response: http.client.HTTPResponse, part: Path, start: int, size: int, advance: Callable[[int], None]
+) -> None:
+    """Write what comes behind ``start``, up to ``size``; OSError when it ends before, or comes too slowly."""
+    since = time.monotonic()
+    arrived = 0
+    with part.open("ab" if start else "wb") as file:
+        # read1 gives what is there; read would wait for the whole 64 kB, however slowly they come
+        while (left := size - file.tell()) > 0 and (chunk := response.read1(min(left, 64 * 1024))):
+            file.write(chunk)
+            advance(len(chunk))
+            arrived += len(chunk)
+            if (passed := time.monotonic() - since) > SILENCE:
+                if arrived < SLOWEST * passed:
+                    raise OSError(f"it sends less than {SLOWEST / 1000:g} kB a second")
+                since, arrived = time.monotonic(), 0
+        if file.tell() < size:
+            raise OSError(f"the connection ended after {file.tell() / 1e6:.1f} of {size / 1e6:.1f} MB")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What the ``lessons`` command shows on a terminal of 24 lines and 80 columns: tables of one line a row."""
 
 import io
+import re
 import shlex
 import subprocess
 import sys
@@ -22,6 +23,18 @@ def take_any_character() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has another one, which takes everything
         sys.stdout.reconfigure(errors="replace")
+
+
+# What moves the cursor, changes colours, turns the direction of writing or ends a line; and half characters
+NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def as_one_line(text: str) -> str:
+    """A name or a message from outside, as it may stand on a terminal: all on one line.
+
+    A control character becomes its name in Python: ``ab\\n`` in place of ``ab`` and the end of a line.
+    """
+    return NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def as_typed(words: Sequence[str]) -> str:

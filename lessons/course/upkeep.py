@@ -19,11 +19,12 @@ from rich.cells import cell_len
 
 from lessons.course import CourseError, course_dir, course_home, torch_home
 from lessons.course.catalogue import LOCK
-from lessons.course.disk import at_work_in, free_bytes, is_locked, why_not_writable
+from lessons.course.disk import at_work_in, free_bytes, is_locked, refused, why_not_writable
 from lessons.course.words import either
 
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
 VGG16_BYTES = 553_433_881
+VGG16_SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
 
 
 # --- doctor
@@ -149,29 +150,26 @@ def download_cifar10() -> None:
 
 
 def download_vgg16() -> None:
-    import socket
-    from http.client import HTTPException
-
-    import torch
+    from lessons.course.fetch import Wanted, fetch
 
     file = vgg16_file()
     if file.is_file():
         typer.echo(either(f"Already there: {file}", f"已经有了：{file}"))
         return
-    socket.setdefaulttimeout(60)  # torch sets none: it would wait for ever on a line that has gone silent
-    megabytes = f"{VGG16_BYTES / 2**20:.0f} MB"
+    megabytes = f"{VGG16_BYTES / 1e6:.0f} MB"
     typer.echo(
         either(
             f"Downloading {megabytes} to {file} (TORCH_HOME moves it)",
             f"下载 {megabytes} 到 {file}（用 TORCH_HOME 换地方）",
         )
     )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:  # to a temporary name; renamed when the hash in the file's name is right
-        torch.hub.download_url_to_file(VGG16_URL, str(file), hash_prefix=file.stem.partition("-")[2])
-    except (OSError, HTTPException, RuntimeError) as error:
+    try:
+        fetch([VGG16_URL], file, Wanted(VGG16_BYTES, "sha256", VGG16_SHA256))
+    except OSError as error:
         raise CourseError(
-            f"the download failed ({error}); by hand: save {VGG16_URL} as {file}, then run lesson 6 again"
+            refused(error)
+            or f"VGG16 could not be downloaded ({error}). Run the same command again, which goes on from "
+            f"what has arrived, or save {VGG16_URL} as {file} in another way"
         ) from error
 
 

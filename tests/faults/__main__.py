@@ -9,7 +9,7 @@ import typer
 from lessons.course import CourseError
 from lessons.course.options import command_line
 
-from . import Campaign, Outcome
+from . import Campaign, Outcome, servers
 from .damaged import damaged
 from .interrupted import ctrl_c
 from .checkpoints import checkpoints
@@ -27,6 +27,7 @@ CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     "checkpoints": (checkpoints, 500),
     "lines": (command_lines, 2000),
     "folders": (folders, 75),
+    "servers": (servers.downloads, 500),
 }
 
 HEADER = "| what was tried | times | lost | refused | slowest | largest |\n" + "| --- " * 6 + "|"

@@ -113,9 +113,9 @@ def quiet_board(monkeypatch):
     """``lessons board`` without TensorBoard; holds what it would have shown."""
     shown = []
 
-    def start_board(logdir, port, only):
+    def start_board(logdir, port, only, host):
         shown.append(only)
-        return "http://here/"
+        return "http://127.0.0.1:1/"
 
     monkeypatch.setattr(board, "start_board", start_board)
     monkeypatch.setattr(board, "wait_for_ctrl_c", lambda: None)
@@ -145,7 +145,7 @@ def test_the_tab_to_begin_with(
         (run / "run.json").write_text(json.dumps({"started": f"2030-01-0{number}T00:00:00", **card}))
     assert lessons_command("board", *(["1-2"] if len(cards) > 1 else ["2"])) == 0
     said = capsys.readouterr().out
-    assert f"http://here/{address}" in said
+    assert f"http://127.0.0.1:1/{address}" in said
     assert ("lessons run 2, in another terminal" in said) == (not cards)
 
 

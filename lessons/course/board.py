@@ -1,8 +1,9 @@
-"""TensorBoard, started in this process, for this machine alone."""
+"""TensorBoard, started in this process."""
 
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Sequence
 
 import typer
@@ -13,22 +14,25 @@ from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 
 from lessons.course import CourseError, course_dir
 from lessons.course.catalogue import Lesson, filled_tabs, last_run, named_tabs, words_for
+from lessons.course.hosts import LOCAL, checked_host
 from lessons.course.interrupt import wait_for_ctrl_c
 from lessons.course.screen import as_typed
 from lessons.course.words import say
 
 # 200 pictures a tag instead of 10, so that no logged step is missing. The fast loader would be a process of
 # its own, which cannot show what the samples setting asks for.
-OPTIONS = ("--host", "127.0.0.1", "--load_fast", "false", "--samples_per_plugin", "images=200,text=50")
+OPTIONS = ("--load_fast", "false", "--samples_per_plugin", "images=200,text=50")
 
 
-def show_board(chosen: list[Lesson], port: int) -> None:
+def show_board(chosen: list[Lesson], port: int, host: str = LOCAL) -> None:
     """Show these lessons' runs alone, or the whole folder where it is all lessons, until Ctrl-C."""
+    here = checked_host(host)
     logs, subset = course_dir("logs"), bool(words_for(chosen))
     runs = [(lesson, card) for lesson in chosen for folder, card in [last_run(lesson)] if folder]
     if not runs:
         typer.echo(say("no runs", chosen[0].number))
-    address = start_board(str(logs), port, [lesson.name for lesson in chosen] if subset else [])
+    address = start_board(str(logs), port, [lesson.name for lesson in chosen] if subset else [], host)
+    address = re.sub(r"//.*:", f"//{here}:", address)
     if subset:
         lesson, card = max(runs, key=lambda run: run[1].get("started", ""), default=(chosen[0], {}))
         tabs = filled_tabs(lesson, card) or named_tabs(lesson)  # a run that is not over has no tabs yet
@@ -41,7 +45,7 @@ def show_board(chosen: list[Lesson], port: int) -> None:
     typer.echo("\n" + say("board ended"))
 
 
-def start_board(logdir: str, port: int = 0, only: Sequence[str] = ()) -> str:
+def start_board(logdir: str, port: int = 0, only: Sequence[str] = (), host: str = LOCAL) -> str:
     """Show a folder of runs; TensorBoard ends with this process.
 
     Args:
@@ -49,6 +53,7 @@ def start_board(logdir: str, port: int = 0, only: Sequence[str] = ()) -> str:
         port: 0 takes any free one; where the port is taken, another one, and says so.
         only: the names of folders in it, such as ``p05_loss_optim``: these alone, with those that they will
             hold later. Their runs keep the names that they have among all. Without names: the whole folder.
+        host: the address of this machine to listen on.
 
     Returns:
         The address to open in a browser.
@@ -69,7 +74,7 @@ def start_board(logdir: str, port: int = 0, only: Sequence[str] = ()) -> str:
     plugins = [Projector if plugin is ProjectorPlugin else plugin for plugin in get_plugins()]
     for attempt in dict.fromkeys((port, 0)):
         server = program.TensorBoard(plugins)
-        server.configure(argv=[None, *what, "--port", str(attempt), *OPTIONS])
+        server.configure(argv=[None, *what, "--host", host, "--port", str(attempt), *OPTIONS])
         try:
             # In a spec a comma ends a path, so it has paths from the folder on; made whole during the launch
             with contextlib.chdir(whole if only else "."):
@@ -77,4 +82,4 @@ def start_board(logdir: str, port: int = 0, only: Sequence[str] = ()) -> str:
         except program.TensorBoardServerException:
             if attempt:
                 typer.echo(say("port taken", port))
-    raise CourseError("TensorBoard could not start on any port of 127.0.0.1")
+    raise CourseError(f"TensorBoard could not start on any port of {host}")

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from lessons.course import CourseError, upkeep
 from lessons.course.catalogue import Lesson, find_lessons, last_run, select_lessons
+from lessons.course.hosts import LOCAL
 from lessons.course.interrupt import at_once
 from lessons.course.notes import LANGUAGES, NOTES, language, page_path, plain_page
 from lessons.course.options import exit_code
@@ -28,6 +29,7 @@ from lessons.course.script import run_script
 from lessons.course.words import say
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+HOST = typer.Option(LOCAL, help="the address to listen on; 0.0.0.0 lets others in, too")
 app.add_typer(verbs.app, name="practice")
 
 
@@ -124,17 +126,18 @@ def board(
         list[str] | None, typer.Argument(help="lessons, as for lessons run; none shows all")
     ] = None,
     port: int = typer.Option(6006, min=0, max=65535),
+    host: str = HOST,
 ) -> None:
     """Show the logs in TensorBoard.
 
-    lessons board [all|5|p05|3-5] [--port N]: of these lessons alone. On this machine alone (127.0.0.1), until
-    Ctrl-C; on another port when the port is taken.
+    lessons board [all|5|p05|3-5] [--port N]: of these lessons alone. For this machine alone, without --host;
+    until Ctrl-C; on another port when the port is taken.
     """
     chosen = select_lessons(which or [], find_lessons())
     with at_once():  # TensorBoard takes a while
         from lessons.course.board import show_board
 
-    show_board(chosen, port)
+    show_board(chosen, port, host)
 
 
 @app.command()
@@ -168,16 +171,17 @@ def read(
     to: Annotated[Path | None, typer.Option(help="write the site into this folder, for a web server")] = None,
     browser: bool = typer.Option(True, help="open the page in the browser"),
     port: int = typer.Option(8000, min=0, max=65535),
+    host: str = HOST,
 ) -> None:
     """Read the notes in the browser.
 
-    On this machine alone (127.0.0.1), until Ctrl-C; on another port when the port is taken.
+    For this machine alone, without --host; until Ctrl-C; on another port when the port is taken.
     """
     from lessons.course import site
 
     name = notes_pages(which, lang)[0].stem
     if to is None:
-        site.read(name, lang or language(), port, browser)
+        site.read(name, lang or language(), port, browser, host)
         return
     try:
         site.write_site(to)

@@ -1,4 +1,4 @@
-"""The notes as a web site: made from the pages by Zensical, shown on this machine alone."""
+"""The notes as a web site: made from the pages by Zensical, shown on this machine."""
 
 import hashlib
 import json
@@ -18,6 +18,7 @@ import typer
 
 from lessons.course import CourseError, course_home, pages
 from lessons.course.catalogue import LESSONS_DIR
+from lessons.course.hosts import LOCAL, checked_host
 from lessons.course.interrupt import wait_for_ctrl_c
 from lessons.course.notes import LANGUAGES, NOTES
 from lessons.course.words import WORDS, say
@@ -26,8 +27,9 @@ MADE = NOTES / "site"  # what the site is made with
 MARK = "made-from.txt"  # in a site: the digest of what it was made from
 
 
-def read(page: str, lang: str, port: int, browser: bool) -> None:
+def read(page: str, lang: str, port: int, browser: bool, host: str = LOCAL) -> None:
     """Show a page of the site in the browser until Ctrl-C; the site is built where it is not up to date."""
+    here = checked_host(host)
     with tempfile.TemporaryDirectory() as spare:
         folder = course_home() / "data" / "site"
         try:
@@ -35,8 +37,8 @@ def read(page: str, lang: str, port: int, browser: bool) -> None:
         except OSError:  # no permission to write there
             folder = Path(spare)
             write_site(folder)
-        server = open_server(folder, port)
-        address = f"http://127.0.0.1:{server.server_port}/{lang}/{page}.html"
+        server = open_server(folder, port, host)
+        address = f"http://{here}:{server.server_port}/{lang}/{page}.html"
         serve(server)
         typer.echo(say("site", address))
         if browser:
@@ -174,14 +176,14 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = os.name == "posix"  # on Windows it would share a port that is taken
 
 
-def open_server(folder: Path, port: int) -> Server:
-    """A server of the folder's files for this machine alone, on another port when the port is taken."""
+def open_server(folder: Path, port: int, host: str = LOCAL) -> Server:
+    """A server of the folder's files, on another port when the port is taken."""
     handler = partial(Handler, directory=str(folder))
     try:
-        return Server(("127.0.0.1", port), handler)
+        return Server((host, port), handler)
     except OSError:
         typer.echo(say("port taken", port))
-        return Server(("127.0.0.1", 0), handler)
+        return Server((host, 0), handler)
 
 
 def serve(server: Server) -> None:

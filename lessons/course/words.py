@@ -53,6 +53,10 @@ WORDS = {  # by LANGUAGES: English, Chinese
     ),
     "port taken": ("Port {} is taken; taking another one.", "端口 {} 已被占用，换用另一个。"),
     "address": ("TensorBoard: {}   (Ctrl-C ends it)", "TensorBoard：{} （按 Ctrl-C 结束）"),
+    "open to others": (
+        "--host {} opens this to others: whoever can reach this machine over the network can read all of it.",
+        "--host {} 会对外开放：凡是能通过网络连到这台机器的人，都能看到这里的全部内容。",
+    ),
     "by hand": ("The same by hand: {}", "也可以自己启动：{}"),
     "board ended": ("TensorBoard has ended.", "TensorBoard 已结束。"),
     # --- the site of the notes

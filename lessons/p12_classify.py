@@ -20,11 +20,11 @@ from torch import Tensor
 from torchvision.transforms import ToTensor
 
 from lessons.course import DATASET, CourseError, course_dir
-from lessons.course.checkpoints import opened_safely
+from lessons.course.checkpoints import classes_and_dataset, opened_safely
 from lessons.course.datasets import CourseData, Sketch10, open_dataset
 from lessons.course.logbook import RunWriter
 from lessons.course.options import command_line
-from lessons.course.pictures import open_picture
+from lessons.course.pictures import open_picture, shown_name
 from lessons.course.shapes import explain_no_weights, explain_other_weights
 from lessons.p10_mistakes import find_network, seen_chart
 from lessons.tudui import Classifier, DeeperTudui, Tudui
@@ -80,7 +80,7 @@ def read_checkpoint(path: str) -> tuple[Classifier, list[str] | None, str | None
     complete = classifier.state_dict() | normalisation
     explain_other_weights(classifier, complete, path)
     classifier.load_state_dict(complete)
-    return classifier.eval(), content.get("classes"), content.get("dataset")
+    return classifier.eval(), *classes_and_dataset(content, network, path)
 
 
 @torch.no_grad()
@@ -113,7 +113,7 @@ def export(classifier: Classifier, imgs: Tensor, folder: Path) -> dict[str, floa
 
 def own_pictures(image: list[str]) -> tuple[list[str], Tensor]:
     """Names and pictures (N, 3, 32, 32) of files; numbered, since two folders may hold a photo.png each."""
-    names = [f"{number} {Path(path).name}" for number, path in enumerate(image, start=1)]
+    names = [f"{number} {shown_name(path)}" for number, path in enumerate(image, start=1)]
     return names, torch.stack([read_picture(path) for path in image])
 
 

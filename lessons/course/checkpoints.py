@@ -12,8 +12,10 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lessons.course import CourseError
+from lessons.course.screen import as_one_line
 
 SAVE_WEIGHTS = "save the state_dict and not the whole model (lesson 7)"
 PICKLED = f"it holds more than tensors and plain values: {SAVE_WEIGHTS}"
@@ -157,3 +159,22 @@ def check_hash(path: Path) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not digest.startswith(path.stem.rpartition("-")[2]):
         raise CourseError(f"{path} is damaged: remove it; lessons download vgg16 fetches it again")
+
+
+def classes_and_dataset(
+    content: dict[str, Any], network: Any, path: str | Path
+) -> tuple[list[str] | None, str | None]:
+    """The names of its classes and of its data set in a network's checkpoint; None where it has none.
+
+    Each comes on one line, whatever it holds. Raises CourseError for anything else in their place.
+    """
+    classes, dataset = content.get("classes"), content.get("dataset")
+    try:
+        names = [as_one_line(name) for name in classes] if classes else None
+        if names and len(names) != network.head.out_features:
+            raise CourseError(
+                f"{path} names {len(names)} classes, and its weights are for {network.head.out_features}"
+            )
+        return names, as_one_line(dataset) if dataset else None
+    except (TypeError, ValueError, RuntimeError) as error:  # a tensor raises the others
+        raise CourseError(f"the classes or the data set in {path} have no names: they are no text") from error

@@ -29,7 +29,7 @@ from lessons.course.catalogue import LOCK, TABS, checksum, read_card
 from lessons.course.datasets import CourseData, dataset_line
 from lessons.course.disk import locked, unlock, write_whole
 from lessons.course.notes import page_path, plain_page
-from lessons.course.screen import as_typed
+from lessons.course.screen import as_one_line, as_typed
 from lessons.course.words import say
 
 STATUSES: dict[type | None, str] = {None: "ok", KeyboardInterrupt: "interrupted"}  # by what ended a run
@@ -205,8 +205,9 @@ def card_table(card: dict) -> str:
 
 def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table for ``writer.add_text``: one heading a column, one sequence of cells a row."""
-    cells = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in row)} |" for row in cells)
+    shown = [[as_one_line(str(cell)).replace("|", "\\|") for cell in row] for row in (headings, *rows)]
+    cells = [shown[0], ["---"] * len(headings), *shown[1:]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def read_events(folder: Path) -> EventAccumulator:

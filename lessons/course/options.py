@@ -19,7 +19,7 @@ from lessons.course import CourseError, newest_files
 from lessons.course.disk import refused, said_once
 from lessons.course.interrupt import INTERRUPTED
 from lessons.course.memory import keep_freed_memory
-from lessons.course.screen import take_any_character
+from lessons.course.screen import as_one_line, take_any_character
 
 # What typer raises for a wrong word on the command line. It has no public name in typer; it had one in click.
 UsageError: Any = typer.BadParameter.__base__
@@ -142,7 +142,8 @@ def complain(error: BaseException) -> bool:
     else:
         message = str(error) if isinstance(error, CourseError) else refused(error)
     if message is not None:
-        typer.secho(f"Error: {message}", fg="red", err=True)
+        lines = map(as_one_line, message.split("\n"))  # it may name a file, which may have any name
+        typer.secho("Error: " + "\n".join(lines), fg="red", err=True)
     return message is not None
 
 

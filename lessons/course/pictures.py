@@ -18,6 +18,7 @@ from rich.progress import MofNCompleteColumn
 from lessons.course import CourseError
 from lessons.course.batches import WholeBatches
 from lessons.course.progress import progress_bar
+from lessons.course.screen import as_one_line
 
 SIZE = (32, 32)  # width and height in pixels of every picture in the course
 # The most that is read, so that any picture takes less than 1 GB of memory and a few seconds
@@ -28,6 +29,11 @@ BYTES = 250_000_000  # of the file, which some kinds read whole
 KINDS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "TGA", "ICO", "MPO")
 
 PictureFile = tuple[str, int, int]  # path, bytes, time of the last change in ns
+
+
+def shown_name(path: str | Path) -> str:
+    """The name of a picture file on one line: on a terminal, and as a tag."""
+    return as_one_line(Path(path).name)
 
 
 def open_picture(path: str | Path) -> Image.Image:
@@ -189,7 +195,10 @@ def _list_pictures(folder: Path, others: Counter[str]) -> list[PictureFile]:
 
 
 def _class_names(root: Path) -> list[str]:
-    """The class folders, sorted; CourseError unless train and test have the same ones, two at least."""
+    """The class folders, sorted.
+
+    Raises CourseError unless train and test have the same ones, two at least, with names that can be shown.
+    """
     names = {}
     for split in ("train", "test"):
         if not (root / split).is_dir():
@@ -201,6 +210,9 @@ def _class_names(root: Path) -> list[str]:
     for one, other in (("train", "test"), ("test", "train")):
         if missing := sorted(names[one] - names[other]):
             raise CourseError(f"{root / other} lacks classes that {one} has: {', '.join(missing)}.")
+    for name in (str(root), *sorted(names["train"])):
+        if (shown := as_one_line(name)) != name:
+            raise CourseError(f"the name of the folder {shown} holds what is no letter or sign: rename it.")
     if len(names["train"]) < 2:
         raise CourseError(f"{root / 'train'} needs a folder for each class, and two classes at least.")
     return sorted(names["train"])

@@ -17,7 +17,7 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
     """
     console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         *columns,
         TimeRemainingColumn(),

@@ -17,7 +17,7 @@ from lessons.course.catalogue import Lesson, filled_tabs, last_run, words_for
 from lessons.course.interrupt import at_once
 from lessons.course.memory import keep_freed_memory
 from lessons.course.options import UsageError, after_ctrl_c, complain, parse_options
-from lessons.course.screen import NUMBER, Column, as_typed, console, show_table
+from lessons.course.screen import NUMBER, Column, as_one_line, as_typed, console, show_table
 from lessons.course.script import show_explanation
 from lessons.course.words import say
 
@@ -152,5 +152,5 @@ def how_it_ended(card: dict[str, Any]) -> Text:
     """The result of a run, or a word where it has none."""
     status = card.get("status", "ok")
     if status == "ok" and card.get("result"):
-        return Text(card["result"])
+        return Text(as_one_line(str(card["result"])))
     return Text(say(status), {"ok": "green", "running": "yellow"}.get(status, "red"))

@@ -74,8 +74,16 @@ def test_imports_in_a_thread_set_no_handler():
     def work():
         with at_once():
             done.append(True)
+def test_in_a_thread_it_lets_the_block_run():
+    """A notebook's own thread, say: Ctrl-C reaches the main thread alone, and no handler can be set here."""
+    went_on = []
+
+    def work():
+        with CtrlC() as ctrl_c:
+            went_on.append(ctrl_c.pressed)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     assert done
+    assert went_on == [False]

@@ -23,6 +23,7 @@ from lessons.course.disk import refused
 from lessons.course.fetch import Wanted, fetch, filled_beside
 from lessons.course.pictures import SIZE, PictureFolder
 from lessons.course.progress import progress_bar
+from lessons.course.screen import as_one_line
 
 
 class _StoredAsCIFAR10(WholeBatches, torchvision.datasets.CIFAR10):
@@ -247,4 +248,4 @@ def dataset_line(train_data: CourseData, test_data: CourseData | None = None) ->
     """What a run used: ``sketch10: 5,120 training and 1,000 test pictures of 10 classes``; one will do."""
     splits = [data for data in (train_data, test_data) if data is not None]
     counts = " and ".join(f"{len(data):,} {'training' if data.train else 'test'}" for data in splits)
-    return f"{train_data.name}: {counts} pictures of {len(train_data.classes)} classes"
+    return f"{as_one_line(train_data.name)}: {counts} pictures of {len(train_data.classes)} classes"

@@ -8,11 +8,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
+
+Handler = Callable[[int, FrameType | None], object] | int | None  # as signal.signal takes and returns it
+
+
+def set_handler(number: int, handler: Handler) -> Handler:
+    """As ``signal.signal``; in a thread, where none can be set and none is called, nothing happens."""
+    in_main = threading.current_thread() is threading.main_thread()
+    return signal.signal(number, handler) if in_main else None
 
 
 @contextmanager
@@ -21,14 +29,11 @@ def at_once() -> Iterator[None]:
 
     An exception in the middle of an import may vanish in the C code of a module, and leave it half made.
     """
-    if threading.current_thread() is not threading.main_thread():  # where no handler can be set
-        yield
-        return
-    usual = signal.signal(signal.SIGINT, leave)
+    usual = set_handler(signal.SIGINT, leave)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, usual)
+        set_handler(signal.SIGINT, usual)
 
 
 def leave(number: int, frame: FrameType | None) -> None:
@@ -48,7 +53,7 @@ class CtrlC:
     pressed = False
 
     def __enter__(self) -> "CtrlC":
-        self.usual = signal.signal(signal.SIGINT, self.note)
+        self.usual = set_handler(signal.SIGINT, self.note)
         return self
 
     def note(self, number: int, frame: FrameType | None) -> None:
@@ -58,7 +63,7 @@ class CtrlC:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self.usual)
+        set_handler(signal.SIGINT, self.usual)
         if self.pressed and error is None:
             raise KeyboardInterrupt
 

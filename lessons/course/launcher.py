@@ -26,6 +26,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from lessons.course import CourseError, course_dir, newest_files
 from lessons.course.checkpoints import check_whole
 from lessons.course.datasets import CourseData
+from lessons.course.interrupt import set_handler
 from lessons.course.memory import keep_freed_memory
 from lessons.course.shapes import explain_other_weights
 
@@ -87,7 +88,7 @@ def launch(work: Work, args: SimpleNamespace) -> Any:
             logging.disable(quiet_before)
             os.environ.pop(NO_SERVER)
             for number, handler in handlers.items():
-                signal.signal(number, handler)
+                set_handler(number, handler)
 
 
 def in_one_sentence(error: ChildFailedError) -> Exception:

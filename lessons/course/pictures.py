@@ -210,9 +210,9 @@ def _class_names(root: Path) -> list[str]:
     for one, other in (("train", "test"), ("test", "train")):
         if missing := sorted(names[one] - names[other]):
             raise CourseError(f"{root / other} lacks classes that {one} has: {', '.join(missing)}.")
-    for name in (str(root), *sorted(names["train"])):
+    for name in sorted(names["train"]):
         if (shown := as_one_line(name)) != name:
-            raise CourseError(f"the name of the folder {shown} holds what is no letter or sign: rename it.")
+            raise CourseError(f"the name of the class {shown} holds what is no letter or sign: rename it.")
     if len(names["train"]) < 2:
         raise CourseError(f"{root / 'train'} needs a folder for each class, and two classes at least.")
     return sorted(names["train"])

@@ -1,3 +1,4 @@
+import ast
 import os
 import re
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 from file_server import Handler, serving
 from small_data import md5_of
 
-from lessons.course import fetch
+from lessons.course import fetch, upkeep
+from lessons.course.catalogue import LESSONS_DIR
+from lessons.course.datasets import CIFAR10
 from lessons.course.fetch import filled_beside
 
 CONTENT = np.random.default_rng(0).bytes(200_000)
@@ -133,6 +136,34 @@ def test_a_silent_mirror_is_given_up(get, monkeypatch):
         get("silent")
     assert time.monotonic() - start < 5
     release.set()
+
+
+# --- What is fetched at all
+
+OPENERS = {"urlopen", "urlretrieve", "download_url", "download_url_to_file", "load_state_dict_from_url"}
+
+
+def test_all_addresses_are_https_and_have_a_checksum():
+    for url in (CIFAR10.url, *CIFAR10.mirrors, upkeep.VGG16_URL):
+        assert url.startswith("https://")
+    for size, digest, length in (
+        (CIFAR10.tgz_bytes, CIFAR10.tgz_md5, 32),
+        (upkeep.VGG16_BYTES, upkeep.VGG16_SHA256, 64),
+    ):
+        assert size > 10**8 and re.fullmatch(f"[0-9a-f]{{{length}}}", digest)
+
+
+def test_no_other_room_opens_an_address():
+    """And no script names one without https, but for this machine's and the name of an XML language."""
+    opened, plain = [], []
+    for path in LESSONS_DIR.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = getattr(node, "id", getattr(node, "attr", None))
+            if name in OPENERS and isinstance(node, ast.Name | ast.Attribute):
+                opened.append((path.name, name))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                plain += re.findall(r"http://(?!www\.w3\.org/|127\.0\.0\.1)\S+", node.value)
+    assert opened == [("fetch.py", "urlopen")] and plain == []
 
 
 # --- Files of one folder, all at once

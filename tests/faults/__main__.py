@@ -10,10 +10,10 @@ from lessons.course import CourseError
 from lessons.course.options import command_line
 
 from . import Campaign, Outcome, servers
-from .damaged import damaged
-from .interrupted import ctrl_c
 from .checkpoints import checkpoints
+from .damaged import damaged
 from .folders import folders
+from .interrupted import ctrl_c
 from .killed import sigkill
 from .lines import command_lines
 from .pictures import pictures

@@ -28,6 +28,13 @@ def test_a_dollar_sign_is_a_dollar_sign(draw, tmp_path):
     assert written >= set(ODD_NAMES)
 
 
+def test_a_confusion_chart_of_many_classes_stays_small():
+    """1,000 names and a million numbers would make 45,000 x 45,000 pixels."""
+    figure = charts.confusion_chart(torch.eye(1000, dtype=torch.long), [f"class {n}" for n in range(1000)])
+    assert max(figure.get_size_inches()) < 20 and not figure.axes[0].texts
+    assert figure.axes[0].images[0].get_array().shape == (1000, 1000)
+
+
 def test_characters_without_a_font_are_mentioned_once(monkeypatch, capsys):
     monkeypatch.setitem(charts.AS_WRITTEN, "fontfamily", ["DejaVu Sans"])  # has no Chinese characters
     with warnings.catch_warnings(), RunWriter("p00_test.py") as writer:

@@ -361,6 +361,7 @@ def test_open_dataset_by_path_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     data = open_dataset("~/pictures", train=False, transform=ToTensor())
     assert data.name == str(pictures) and data[0][0].shape == (3, 32, 32)
-    for wrong in ("cifar100", "Sketch10", str(pictures / "nowhere")):
+    no_names = ("~nobody/pictures", "n" * 300, "nul\0")  # Path raises for the first two
+    for wrong in ("cifar100", "Sketch10", str(pictures / "nowhere"), *no_names):
         with pytest.raises(CourseError, match="choose sketch10, cifar10, or the path of a folder"):
             open_dataset(wrong, train=True)

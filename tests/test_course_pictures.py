@@ -143,11 +143,15 @@ def test_open_picture_decodes_large_jpegs_at_a_fraction(tmp_path, size):
         ("half.png", "half.png is no readable picture"),
         ("nowhere.png", "there is no picture .*nowhere.png"),
         ("", "there is no picture"),  # a folder
+        ("n" * 300, "there is no picture"),  # Path raises for it
+        ("nul\0", "there is no picture"),
+        ("float.tif", "float.tif is no readable picture .*which of them is white"),
     ],
 )
 def test_open_picture_says_in_one_sentence_what_is_wrong(tmp_path, name, message):
     (tmp_path / "text.png").write_text("text")
     (tmp_path / "empty.jpg").touch()
+    Image.new("F", (4, 4), 0.5).save(tmp_path / "float.tif")
     picture("RGB").save(tmp_path / "half.png")
     os.truncate(tmp_path / "half.png", 300)
     with pytest.raises(CourseError, match=message) as caught:

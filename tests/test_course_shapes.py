@@ -111,3 +111,22 @@ def test_other_weights_are_named():
 def test_a_long_list_is_cut_short():
     with pytest.raises(CourseError, match=r"it lacks (\S+, ){2}\S+ and 7 more\)"):
         explain_other_weights(Tudui(), {}, "a.pth")
+
+
+NO_WEIGHTS = {  # what a state_dict may hold in place of a weight (2,): what is said of it
+    "of type list": [1.0, 2.0],
+    "sparse": torch.ones(2).to_sparse(),
+    "complex": torch.ones(2, dtype=torch.complex64),
+    "on the meta device": torch.ones(2, device="meta"),
+    r"of shape \(2,\) with fewer numbers": torch.ones(1).expand(2),
+    "partly nan or infinite": torch.tensor([0.0, torch.nan]),
+    "torch.int64, and not floating-point": torch.ones(2, dtype=torch.int64),
+}
+
+
+@pytest.mark.parametrize("what", NO_WEIGHTS)
+def test_what_is_no_weight_is_named(what):
+    layer = nn.Linear(3, 2)
+    weights = layer.state_dict() | {"bias": NO_WEIGHTS[what]}
+    with pytest.raises(CourseError, match=f"^a.pth cannot be loaded: bias is {what}"):
+        explain_other_weights(layer, weights, "a.pth")

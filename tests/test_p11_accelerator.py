@@ -36,7 +36,7 @@ def test_device():
     assert pick_device("cpu") == CPU
 
 
-@pytest.mark.parametrize("name", ["qpu", "cuda:99"])
+@pytest.mark.parametrize("name", ["qpu", "cuda:99", "meta"])
 def test_a_device_that_is_not_there(name):
     with pytest.raises(CourseError, match=f"cannot compute on '{name}' .*leave out --device"):
         pick_device(name)

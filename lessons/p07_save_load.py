@@ -37,7 +37,7 @@ from lessons.tudui import Tudui
 
 def save(content: object, path: Path) -> None:
     """``torch.save`` under a temporary name, then rename: a crash half way leaves the old file whole."""
-    unfinished = path.with_name(path.name + ".tmp")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two runs may save under one name
     try:
         with open(unfinished, "wb") as file:
             torch.save(content, file)

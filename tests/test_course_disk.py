@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from lessons.course import CourseError, datasets, disk
+from lessons.course import CourseError, datasets, disk, site
 
 # A lesson under a limit to the size of a file: Linux then refuses to write on, as on a full disk
 LIMITED = """
@@ -111,3 +111,40 @@ def test_full_disk_while_downloading(home, monkeypatch):
     monkeypatch.setattr(datasets, "fetch", no_room)
     with pytest.raises(CourseError, match="no room is left for"):
         datasets.CIFAR10(home / "empty", download=True)
+
+
+@no_limits
+def test_full_disk_in_the_practice(run_script, tmp_path):
+    """Neither half an exercise nor half a progress; what was there stays."""
+    home = {"LESSONS_HOME": str(tmp_path)}
+    done = run_script("-c", LIMITED, 10**6, "practice", **home)
+    assert done.returncode == 0, done.stderr
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert kept
+    for words in (["reset", "1.1", "--yes"], ["solution", "1.2", "--give-up"]):
+        done = run_script("-c", LIMITED, 40, "practice", *words, **home)
+        assert done.returncode == 2 and done.stderr.count("Error: no room is left for") == 1, done.stderr
+    left = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert sorted(left.values()) == sorted(kept.values())  # the file of 1.1 may have been moved aside
+
+
+@no_limits
+def test_full_disk_while_the_site_is_written(tmp_path, monkeypatch):
+    import resource
+
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def build(place, site):
+        site.mkdir()
+        (site / "index.html").write_bytes(bytes(200_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, unlimited[1]))
+
+    monkeypatch.setattr(site, "build", build)
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            site.write_site(tmp_path / "site")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    monkeypatch.setattr(site, "build", lambda place, whole: (whole.mkdir(), (whole / "index.html").touch()))
+    site.write_site(tmp_path / "site")  # there is room again: it is made anew
+    assert (tmp_path / "site" / "index.html").stat().st_size == 0

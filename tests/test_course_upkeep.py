@@ -1,6 +1,7 @@
 """What is done beside the lessons: doctor, download, clean."""
 
 import hashlib
+import os
 import re
 import threading
 import tomllib
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from lessons.course import notes, upkeep
+from lessons.course.fetch import filled_beside
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -236,3 +238,17 @@ def test_clean_leaves_a_linked_folder_alone(lessons_command, monkeypatch, tmp_pa
     assert lessons_command("clean", "models", "--yes") == 0
     assert f"is a link to {disk}" in capsys.readouterr().out
     assert (disk / "precious").exists()
+
+
+def test_clean_leaves_what_is_being_drawn(lessons_command, monkeypatch, tmp_path):
+    monkeypatch.setenv("LESSONS_HOME", str(tmp_path))
+    with filled_beside(tmp_path / "data" / "pictures") as fresh:
+        (fresh / "half").touch()
+        assert lessons_command("clean", "--yes") == 0
+        assert (fresh / "half").exists()
+    assert (tmp_path / "data" / "pictures" / "half").exists()
+    left = tmp_path / "data" / ".pictures-of-a-killed-process"
+    left.mkdir()
+    os.utime(left, (1, 1))
+    assert lessons_command("clean", "--yes") == 0
+    assert list((tmp_path / "data").iterdir()) == []

@@ -2,10 +2,12 @@
 
 import signal
 import sys
+import threading
 
 import pytest
 
 from lessons.course import upkeep
+from lessons.course.disk import locked, unlock
 from lessons.course.practice import desk
 from lessons.course.practice.desk import Line, read_progress, update
 from lessons.course.practice.sheet import append_question
@@ -136,3 +138,15 @@ def test_clean_leaves_it_alone(folder, tmp_path):
     upkeep.clean("all", ask=False)
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["practice"]
     assert read_progress() == {FIRST.key: Line(hints=1)}
+
+
+def test_two_checks_at_once_take_turns(folder):
+    lock = locked(folder / ".progress.lock")  # as the other one has it
+    mine = threading.Thread(target=update, args=(FIRST,), kwargs={"tries": 1})
+    mine.start()
+    mine.join(0.3)
+    assert mine.is_alive() and read_progress() == {}
+    unlock(lock)
+    mine.join(60)
+    assert read_progress() == {FIRST.key: Line(tries=1)}
+    assert [path.name for path in folder.iterdir()] == ["progress.txt"]

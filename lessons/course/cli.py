@@ -212,3 +212,7 @@ def clean(
 ) -> None:
     """Free disk space; asks first."""
     upkeep.clean(what, ask=not yes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """The notes as a web site: made from the pages by Zensical, shown on this machine."""
 
+import errno
 import hashlib
 import json
 import os
@@ -70,7 +71,11 @@ def write_site(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         site = Path(place, "whole")
         build(Path(place), site)
-        shutil.copytree(site, folder, dirs_exist_ok=True)
+        try:
+            shutil.copytree(site, folder, dirs_exist_ok=True)
+        except shutil.Error as error:  # a list of all files that could not be copied
+            (_, _, why), *_ = error.args[0]
+            raise OSError(errno.EIO, why) from error
     mark.write_text(made_from, "utf-8")
 
 

@@ -13,15 +13,19 @@ from . import Campaign, Outcome, servers
 from .checkpoints import checkpoints
 from .damaged import damaged
 from .folders import folders
+from .full import full_disk
 from .interrupted import ctrl_c
 from .killed import sigkill
 from .lines import command_lines
 from .pictures import pictures
+from .together import at_once
 
 CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     # by name: the function, and how many tries are all of it
     "sigkill": (sigkill, 20),
     "ctrl-c": (ctrl_c, 60),
+    "full-disk": (full_disk, 60),
+    "at-once": (at_once, 16),
     "damaged": (damaged, 600),
     "pictures": (pictures, 2000),
     "checkpoints": (checkpoints, 500),

@@ -26,19 +26,11 @@ def sigkill(tries: int, seed: int, folder: Path) -> Outcome:
     checkpoint was there yet, it is started anew.
     """
     choose, epochs = random.Random(seed), 3 * tries  # no part is longer than three
-    training = (
-        "run",
-        9,
-        "--dataset",
-        few_pictures(folder / "pictures"),
-        "--batch-size",
-        9,
-        "--epochs",
-        epochs,
-    )
+    pictures = few_pictures(folder / "pictures")
+    training = ("run", 9, "--dataset", pictures, "--batch-size", 9, "--epochs", epochs)
     never = start(folder / "never", *training)
     first = wait(never, lambda: go_on(folder / "never"))  # CPU seconds until the first checkpoint
-    whole = wait(never)
+    whole = max(first, wait(never))
     if never.exitcode:
         return Outcome(0, 0, [f"the run that nobody kills: {said(folder / 'never')}"])
     longest = first + 2 * (whole - first) / (epochs - 1)
@@ -48,10 +40,10 @@ def sigkill(tries: int, seed: int, folder: Path) -> Outcome:
         words = go_on(home) or training
         anew += words is training
         if number % 5 == 1:  # at the first save or the second: of best.pth, or of last.pth
-            nth, part = choose.randint(1, 2), choose.random()
+            nth, part, halves = choose.randint(1, 2), choose.random(), half_written(home)
             process = start(home, *words, before=functools.partial(die_while_saving, nth, part))
             process.join()
-            if not list(home.glob("models_saved/*/*/*.tmp")):
+            if half_written(home) == halves:
                 lost.append(f"kill {number} was to hit a checkpoint, and has not")
         else:
             process = start(home, *words)
@@ -61,9 +53,7 @@ def sigkill(tries: int, seed: int, folder: Path) -> Outcome:
             process.join()
         if process.exitcode != -signal.SIGKILL:
             lost.append(f"kill {number}: exit code {process.exitcode}: {said(home)[-300:]}")
-        time.sleep(
-            1
-        )  # a start with its imports takes longer; event files are read in the order of their seconds
+        time.sleep(1)  # as a start with imports: event files are read in the order of their seconds
     last = start(home, *(go_on(home) or training))
     last.join()
     if last.exitcode:
@@ -74,6 +64,11 @@ def sigkill(tries: int, seed: int, folder: Path) -> Outcome:
 def go_on(home: Path) -> tuple[object, ...]:
     """The words that resume; none while there is no checkpoint."""
     return ("run", 9, "--resume") if list(home.glob("models_saved/*/*/last.pth")) else ()
+
+
+def half_written(home: Path) -> list[Path]:
+    """What is left of checkpoints that were being written."""
+    return sorted(home.glob("models_saved/*/*/*.tmp"))
 
 
 def die_while_saving(nth: int, part: float) -> None:
@@ -87,7 +82,7 @@ def die_while_saving(nth: int, part: float) -> None:
 
     def open_deadly(path: Path, mode: str) -> io.IOBase:
         nonlocal nth
-        nth -= path.name != "half.pth.tmp"
+        nth -= not path.name.startswith("half.pth")
         return open(path, mode) if nth else Deadly(path, mode)
 
     p07_save_load.open = open_deadly

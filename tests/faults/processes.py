@@ -48,9 +48,13 @@ def start_cold(home: Path, *words: object) -> ColdProcess:
     """The same as a learner starts it, imports and all."""
     home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "lessons", *map(str, words)]
-    with (home / "said.txt").open("ab") as output:
+    with said_file(home).open("ab") as output:
         return ColdProcess(
-            command, stdout=output, stderr=output, env=os.environ | {"LESSONS_HOME": str(home)}
+            command,
+            stdout=output,
+            stderr=output,
+            env=os.environ | {"LESSONS_HOME": str(home)},
+            start_new_session=True,  # as in a terminal, Ctrl-C can reach it and all that it starts
         )
 
 
@@ -81,7 +85,7 @@ def command(home: Path, words: list[str], before: Callable[[], object] | None) -
         os.environ.pop(name, None)
     os.environ["LESSONS_HOME"] = str(home)
     home.mkdir(parents=True, exist_ok=True)
-    output = os.open(home / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    output = os.open(said_file(home), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):
         os.dup2(output, number)
     sys.argv = ["lessons", *words]
@@ -95,7 +99,12 @@ def command(home: Path, words: list[str], before: Callable[[], object] | None) -
 
 def said(home: Path) -> str:
     """All that the commands with this course folder have said."""
-    return (home / "said.txt").read_text("utf-8")
+    return said_file(home).read_text("utf-8")
+
+
+def said_file(home: Path) -> Path:
+    """Beside the course folder, which may be full."""
+    return home.with_name(f"{home.name} said.txt")
 
 
 def few_pictures(folder: Path) -> Path:

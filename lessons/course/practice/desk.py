@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lessons.course import CourseError, course_home
-from lessons.course.disk import write_whole
+from lessons.course.disk import locked, unlock, write_whole
 from lessons.course.practice.shelf import Entry, exercise_files
 from lessons.course.screen import console
 from lessons.course.words import say
@@ -111,11 +111,15 @@ def whole_progress() -> dict[str, Line]:
 
 def update(entry: Entry, **changes: object) -> Line:
     """Change an exercise's line and write the file; returns the line."""
-    progress = whole_progress()
-    line = progress.setdefault(entry.key, Line())
-    for name, value in changes.items():
-        setattr(line, name, value)
-    write_rows(progress)
+    lock = locked(practice_dir() / ".progress.lock")  # another check may end at the same moment
+    try:
+        progress = whole_progress()
+        line = progress.setdefault(entry.key, Line())
+        for name, value in changes.items():
+            setattr(line, name, value)
+        write_rows(progress)
+    finally:
+        unlock(lock)
     return line
 
 

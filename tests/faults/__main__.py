@@ -12,6 +12,7 @@ from lessons.course.options import command_line
 from . import Campaign, Outcome, servers
 from .checkpoints import checkpoints
 from .damaged import damaged
+from .distributed import lost_processes
 from .folders import folders
 from .full import full_disk
 from .interrupted import ctrl_c
@@ -24,6 +25,7 @@ CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     # by name: the function, and how many tries are all of it
     "sigkill": (sigkill, 20),
     "ctrl-c": (ctrl_c, 60),
+    "lost-processes": (lost_processes, 7),
     "full-disk": (full_disk, 60),
     "at-once": (at_once, 16),
     "damaged": (damaged, 600),

@@ -121,6 +121,7 @@ VIEWS = {
     "p11_accelerator": View("images", large_images, 860),
     "p12_classify": View("images&tagFilter=%5E%5B1-3%5D", images, 1170, 3),
     "p13_distributed": View(f"{NO_SMOOTHING}&tagFilter=loss", pointed_at, 900),
+    "p14_deeper": View(NO_SMOOTHING, pointed_at, 900),
 }
 
 

@@ -176,7 +176,7 @@ def main(
     dataset: str = DATASET,
     width: str = "",
     without: list[str] | None = None,
-    epochs: int = 3,
+    epochs: int = 5,
     learning_rate: float | None = None,
     batch_size: int | None = None,
     device: str = "",

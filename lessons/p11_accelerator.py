@@ -181,8 +181,8 @@ def main(
     seed: int = 0,
 ) -> dict:
     place = pick_device(device)
-    ladder = rungs_for(place, compile)
     train_data, _, test_data = three_sets(dataset)
+    ladder = rungs_for(place, compile)
     settings = {"seed": seed, "steps": steps, "epochs": epochs, "batch_size": batch_size}
     with RunWriter(__file__, train_data.dataset, test_data, device=place, **settings) as writer:
         # --- How fast is each rung?

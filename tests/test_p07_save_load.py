@@ -168,6 +168,7 @@ def test_a_crash_while_saving_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_said_before_anything_is_written(home, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=0.7e9))
-    monkeypatch.setattr(p07_save_load, "open_dataset", None)  # would fail if it came that far
+    monkeypatch.setattr(p07_save_load, "open_dataset", lambda *_, **__: None)
+    monkeypatch.setattr(p07_save_load, "RunWriter", None)  # would fail if it came that far
     with pytest.raises(CourseError, match=r"0\.7 GB are not enough"):
         p07_save_load.main()

@@ -149,7 +149,7 @@ def networks(home: Path) -> list[File]:
     weights.write_bytes(content)
 
     def go_on_with_9() -> dict:
-        return vars(newest_unfinished()[1])
+        return vars(newest_unfinished("p09_resume")[1])
 
     def go_on_with_13() -> dict:
         for checkpoint in launcher.readable([last_of_13]):

@@ -208,7 +208,7 @@ def main(
         writer.add_figure("ladder", bar_chart(accuracies, "validation accuracy in percent", "{:.1f}"))
         headings = ("rung", "validation accuracy", "parameters", "MFLOP a picture", "pictures a second")
         writer.add_text("ladder", markdown_table(headings, [figures["row"] for figures in seen.values()]))
-        writer.result = f"{accuracies['Tudui']:.1f} to {max(accuracies.values()):.1f} % in validation"
+        writer.result = f"validation {accuracies['Tudui']:.1f} to {max(accuracies.values()):.1f}%"
     return {"run": writer.folder, "ladder": seen}
 
 

@@ -129,10 +129,8 @@ def train_on(
 ) -> None:
     """Train from where the state stands to the end of its last epoch. Ctrl-C saves the state and stops."""
     last, batch_size = folder / "last.pth", training.recipe.batch_size
-    steps, number = (
-        len(DataLoader(train_data, batch_size)),
-        int(writer.lesson[1:3]),
-    )  # in an epoch; of the lesson
+    steps = len(DataLoader(train_data, batch_size))  # in an epoch
+    number = int(writer.lesson[1:3])  # lesson 14 trains with this too
     with CtrlC() as ctrl_c:
         while state.epoch <= state.settings["epochs"]:
             if state.step == 0:

@@ -46,9 +46,9 @@ def network_for(weights: dict[str, Tensor]) -> Tudui:
     """An untrained network that the weights of a ``model1`` fit: Tudui, or its deeper sister of lesson 14."""
     num_classes = max(1, len(list(weights.values())[-1]))  # the last bias has a number a class
     stages = [weights[name] for name in ("2.0.weight", "3.0.weight", "4.0.weight") if name in weights]
-    return (
-        DeeperTudui(num_classes, widths=[len(weight) for weight in stages]) if stages else Tudui(num_classes)
-    )
+    if stages:
+        return DeeperTudui(num_classes, widths=[len(weight) for weight in stages])
+    return Tudui(num_classes)
 
 
 def read_checkpoint(path: str) -> tuple[Classifier, list[str] | None, str | None]:

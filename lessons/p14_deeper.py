@@ -151,7 +151,7 @@ def long_way(recipe: SimpleNamespace, state: Checkpoint, path: Path | None) -> d
     train_data, val_data, test_data = three_sets(state.dataset)
     total_steps = recipe.epochs * len(DataLoader(train_data, recipe.batch_size))
     training = new_training(ladder(WIDTHS[recipe.width])[-1], recipe, train_data, total_steps)
-    go_on = {"go_on_with": state.run, "purge_step": state.epoch}
+    go_on = {"go_on_with": state.run, "purge_step": state.epoch, "device": recipe.device}
     with RunWriter(__file__, train_data.dataset, test_data, **go_on, **state.settings) as writer:
         folder = course_dir("models_saved") / "p14_deeper" / writer.folder.name
         folder.mkdir(parents=True, exist_ok=True)

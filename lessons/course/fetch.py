@@ -17,9 +17,10 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from filelock import FileLock, Timeout
 from rich.progress import DownloadColumn, TransferSpeedColumn
 
+from lessons.course import CourseError
+from lessons.course.disk import locked, unlock
 from lessons.course.progress import progress_bar
 from lessons.course.screen import as_one_line
 
@@ -57,17 +58,14 @@ def fetch(urls: Iterable[str], path: Path, wanted: Wanted) -> None:
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Keep all other processes from fetching to this path; OSError when one is doing so already."""
-    lock = FileLock(f"{path}.lock", timeout=0)
     try:
-        lock.acquire()
-    except Timeout as error:
+        lock = locked(Path(f"{path}.lock"))
+    except CourseError as error:
         raise OSError("another download of this file is running: wait for its end") from error
     try:
         yield
     finally:
-        with suppress(OSError):  # Windows removes no file that is open
-            Path(lock.lock_file).unlink()
-        lock.release()
+        unlock(lock)
 
 
 def _fetch_from_first(urls: Iterable[str], path: Path, wanted: Wanted) -> None:
@@ -103,9 +101,8 @@ def _fetch_checked(url: str, part: Path, wanted: Wanted) -> None:
     part.unlink()
     if not continued:
         raise OSError(f"it sent another file (wrong {wanted.algorithm})")
-    _fetch_checked(
-        url, part, wanted
-    )  # the part kept from before may be at fault: this mirror's file in whole
+    # The part kept from before may be at fault: this mirror's file in whole
+    _fetch_checked(url, part, wanted)
 
 
 def _fetch_rest(url: str, part: Path, size: int) -> None:

@@ -1,8 +1,5 @@
 """Who can reach a server of the course: this machine alone, unless the learner opens it to others."""
 
-import ipaddress
-import socket
-
 import typer
 
 from lessons.course import CourseError
@@ -17,6 +14,9 @@ def checked_host(host: str) -> str:
     When that is not this machine alone, one line says what it means. CourseError for what is no address of
     this machine.
     """
+    import ipaddress
+    import socket
+
     try:
         with socket.socket() as probe:
             probe.bind((host, 0))

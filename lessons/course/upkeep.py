@@ -239,7 +239,9 @@ def clean(what: str, ask: bool = True) -> None:
 
 def being_filled(entry: Path) -> bool:
     """Whether a data set may be drawn or unpacked there right now (``fetch.filled_beside``)."""
-    return entry.name.startswith(".") and time.time() - entry.lstat().st_mtime < 3600
+    from lessons.course.fetch import LEFTOVER_AGE
+
+    return entry.name.startswith(".") and time.time() - entry.lstat().st_mtime < LEFTOVER_AGE
 
 
 def files_below(entry: Path) -> list[Path]:

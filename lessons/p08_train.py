@@ -116,9 +116,11 @@ class Training:
         if self.recipe.mirror:
             coins = torch.rand(len(imgs), 1, 1, 1, device=imgs.device)  # one toss for each picture
             imgs = torch.where(coins < 0.5, imgs.flip(3), imgs)  # 3: the width
-        if self.recipe.shift:  # the whole batch alike
-            imgs = RandomCrop(imgs.shape[-2:], padding=self.recipe.shift, padding_mode="reflect")(imgs)
-        return imgs
+        return self.shift(imgs) if self.recipe.shift else imgs
+
+    def shift(self, imgs: Tensor) -> Tensor:
+        """Move the whole batch alike, by up to ``recipe.shift`` pixels: (N, 3, 32, 32) in and out."""
+        return RandomCrop(imgs.shape[-2:], padding=self.recipe.shift, padding_mode="reflect")(imgs)
 
     def step(self, imgs: Tensor, targets: Tensor) -> Tensor:
         """Lesson 5's step with the recipe: pictures (N, 3, 32, 32) in [0, 1] and (N,) to scores (N, C)."""

@@ -75,6 +75,17 @@ class BothWays(nn.Module):
         return (self.model(imgs) + self.model(imgs.flip(3))) / 2  # (N, C)
 
 
+class EachShifted(Training):
+    """Lesson 8's training, but each picture of a batch is shifted by itself."""
+
+    def shift(self, imgs: Tensor) -> Tensor:
+        side = imgs.shape[3]
+        padded = F.pad(imgs, [self.recipe.shift] * 4, "reflect")  # (N, 3, 36, 36)
+        windows = padded.unfold(2, side, 1).unfold(3, side, 1)  # (N, 3, 5, 5, 32, 32): a view, no copy
+        down, right = torch.randint(windows.shape[2], (2, len(imgs)), device=imgs.device)  # (N,), (N,)
+        return windows[torch.arange(len(imgs)), :, down, right]  # (N, 3, 32, 32)
+
+
 # --- The ladder
 
 
@@ -95,7 +106,7 @@ def ladder(widths: Sequence[int]) -> list[Rung]:
         Rung("+ BatchNorm", partial(StagedTudui, stage=batchnorm_stage)),
         Rung("3x3 pairs", partial(StagedTudui, stage=pair_stage)),
         Rung("+ shortcuts, wider", deeper),
-        Rung("+ whitened, both ways", deeper, helped=True),
+        Rung("+ trained better", deeper, helped=True),
     ]
 
 
@@ -109,7 +120,8 @@ def new_training(rung: Rung, recipe: SimpleNamespace, train_data: Subset, total_
     # It fetches the pictures and hands back the scores, so that the loops of lessons 5 and 9 need no change
     model.register_forward_pre_hook(lambda model, inputs: (inputs[0].to(recipe.device),))
     model.register_forward_hook(lambda model, inputs, outputs: outputs.cpu())
-    return Training(model.to(recipe.device), recipe, total_steps)
+    kind = EachShifted if rung.helped else Training
+    return kind(model.to(recipe.device), recipe, total_steps)
 
 
 def arithmetic(model: nn.Module) -> float:

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from lessons import p12_classify, p14_deeper
 from lessons.course import CourseError
 from lessons.p08_train import Training, choose_recipe, three_sets
-from lessons.p14_deeper import WIDTHS, BothWays, arithmetic, ladder, new_training, whiten
+from lessons.p14_deeper import WIDTHS, BothWays, EachShifted, arithmetic, ladder, new_training, whiten
 from lessons.tudui import (
     DeeperTudui,
     Shortcut,
@@ -212,6 +212,21 @@ def test_both_ways_treats_a_picture_and_its_mirror_image_alike():
     torch.testing.assert_close(both(imgs), (tudui(imgs) + tudui(imgs.flip(3))) / 2)
 
 
+def test_each_picture_is_shifted_by_itself(small_pictures):
+    """One picture 500 times over: all 25 shifts by up to two pixels come up, and nothing else."""
+    picture = torch.rand(3, 32, 32)
+    padded = nn.functional.pad(picture, [2] * 4, "reflect")
+    all_shifts = torch.stack([padded[:, i : i + 32, j : j + 32] for i in range(5) for j in range(5)])
+    recipe = SimpleNamespace(**vars(choose_recipe("fast", without=["mirror"])), device="cpu")
+    train_data = three_sets(str(small_pictures))[0]
+    training = new_training(ladder((4, 4, 4))[-1], recipe, train_data, 10)
+    augmented = training.augment(picture.expand(500, 3, 32, 32))
+    assert augmented.shape == (500, 3, 32, 32)
+    which = [(all_shifts == one).flatten(1).all(dim=1).nonzero().tolist() for one in augmented]
+    assert all(len(found) == 1 for found in which)
+    assert len({found[0][0] for found in which}) == 25
+
+
 # --- The ladder
 
 
@@ -237,7 +252,7 @@ def test_all_rungs_are_trained_alike(small_pictures):
     train_data = three_sets(str(small_pictures))[0]
     recipe = SimpleNamespace(**vars(choose_recipe("fast")), device="cpu")
     trainings = [new_training(rung, recipe, train_data, 10) for rung in ladder((4, 4, 4))]
-    assert {type(training) for training in trainings} == {Training}
+    assert [type(training) for training in trainings] == [Training] * 5 + [EachShifted]
     assert all(training.recipe is recipe for training in trainings)
     frozen = [
         [name for name, weight in training.model.named_parameters() if not weight.requires_grad]

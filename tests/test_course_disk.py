@@ -50,6 +50,23 @@ def test_course_folder_that_is_a_file(words, lessons_command, tmp_path, monkeypa
     assert "cannot be written (Not a directory): set LESSONS_HOME" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("variable", ["LESSONS_HOME", "TORCH_HOME"])
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "round"])
+def test_a_name_of_no_folder(name, variable, lessons_command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "round").symlink_to("round")
+    monkeypatch.setenv(variable, name)
+    code, said = lessons_command("download", "vgg16"), capsys.readouterr().err
+    assert code == 2 and said.startswith("Error: ") and said.count("\n") == 1
+
+
+def test_a_name_of_bytes_that_are_no_characters(lessons_command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LESSONS_HOME", f"{tmp_path}/caf\udce9")
+    assert lessons_command("run", "1") == 2
+    assert "PYTHONUTF8=1" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("home", ["file", "file/below"])
 def test_doctor_finds_a_folder_that_cannot_be_written(home, lessons_command, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
@@ -74,6 +91,10 @@ def test_which_errors_are_the_disks(home):
         KeyError("x"),
     ):
         assert disk.refused(error) is None
+    round_again = ValueError("x")
+    round_again.__cause__ = KeyError("y")
+    round_again.__cause__.__context__ = round_again
+    assert disk.refused(round_again) is None
     wrapped = RuntimeError("unexpected pos")
     wrapped.__context__ = refusal(errno.ENOSPC, below)
     assert "no room" in disk.refused(wrapped)

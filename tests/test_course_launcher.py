@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import signal
@@ -66,7 +67,8 @@ def fail(store, args):
     if join(store) == args.rank:
         if args.how == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
-        raise CourseError("one sentence: as it was") if args.how == "sentence" else ValueError("a bug")
+        sentence, full = CourseError("one sentence: as it was"), OSError(errno.ENOSPC, "full")
+        raise {"sentence": sentence, "full disk": full, "bug": ValueError("a bug")}[args.how]
     try:
         dist.barrier()
     finally:
@@ -99,6 +101,7 @@ def test_started_anew_and_joined(tmp_path):
     ("how", "rank", "error", "message"),
     [
         ("sentence", 0, CourseError, r"^one sentence: as it was$"),
+        ("full disk", 0, CourseError, "^no room is left for "),
         ("bug", 1, ChildFailedError, r"ValueError: a bug"),
         ("killed", 1, CourseError, r"^process 1 was ended from outside \(exit code -9, SIGKILL\): --resume "),
     ],

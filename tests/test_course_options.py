@@ -14,7 +14,7 @@ from conftest import REPO
 
 from lessons.course import CourseError
 from lessons.course.catalogue import find_lessons
-from lessons.course.options import SETTINGS, Setting, command_line, parse_options
+from lessons.course.options import SETTINGS, Setting, command_line, exit_code, parse_options
 
 every_lesson = pytest.mark.parametrize("number", find_lessons())
 
@@ -210,6 +210,14 @@ def test_a_batch_larger_than_the_data_set(lesson, small_pictures, monkeypatch, t
         assert error.count("\n") == 1 and not (tmp_path / "logs").exists()  # refused before a run begins
     else:
         assert (end.value.code, error) == (0, "")
+
+
+def test_a_warning_that_is_an_error_is_said(capsys):
+    def warn():
+        raise DeprecationWarning("old\n\nvery old")
+
+    assert exit_code(warn) == 2
+    assert "leave that out (DeprecationWarning: old very old)\n" in capsys.readouterr().err
 
 
 def test_a_lesson_pasted_into_a_notebook(capsys):

@@ -4,11 +4,15 @@ A learner never needs to open this folder. This file must stay cheap to import (
 ``lessons`` command reads it.
 """
 
+import logging
 import os
 from pathlib import Path
 
 # The data set a lesson uses when none is named: the learner's own default, else the drawn pictures.
 DATASET = os.environ.get("LESSONS_DATASET", "sketch10")
+
+# Without a home folder, matplotlib would say at length where it keeps its list of fonts instead
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 class CourseError(Exception):
@@ -24,15 +28,25 @@ def course_home() -> Path:
     ``$LESSONS_HOME`` when set, else the checkout that this package runs from, else the working directory.
     Read at each call, so that a test or a notebook can move it.
     """
-    if home := os.environ.get("LESSONS_HOME"):
-        return Path(home).expanduser().resolve()
+    if home := named_folder("LESSONS_HOME"):
+        return home
     checkout = Path(__file__).resolve().parents[2]
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
 
 def course_dir(name: str) -> Path:
-    """``data``, ``models_saved`` or ``logs`` in the course folder, made when it does not exist yet."""
+    """``data``, ``models_saved`` or ``logs`` in the course folder, made when it does not exist yet.
+
+    CourseError when its name has bytes that are no characters here: TensorBoard takes no such name.
+    """
     folder = course_home() / name
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise CourseError(
+            f"{folder} has a name that this system's settings cannot read: set PYTHONUTF8=1, "
+            "or LESSONS_HOME to a folder with a plain name"
+        ) from error
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -44,6 +58,18 @@ def newest_files(pattern: str) -> list[Path]:
 
 def torch_home() -> Path:
     """Where torch keeps downloaded weights: ``$TORCH_HOME`` when set, else inside ``models_saved/``."""
-    if home := os.environ.get("TORCH_HOME"):
-        return Path(home).expanduser().resolve()
-    return course_home() / "models_saved" / "torch"
+    return named_folder("TORCH_HOME") or course_home() / "models_saved" / "torch"
+
+
+def named_folder(variable: str) -> Path | None:
+    """The folder that an environment variable names, there or not; None when the variable is not set.
+
+    CourseError when no folder can have that name: links that lead in a circle, or ``~`` where no home is.
+    """
+    if not (name := os.environ.get(variable)):
+        return None
+    try:
+        return Path(name).expanduser().resolve()
+    except (OSError, RuntimeError) as error:
+        reason = str(error).rstrip(".")
+        raise CourseError(f"{variable} is {name}, which is no folder ({reason}): name another") from error

@@ -24,7 +24,15 @@ FULL = (
     errno.EDQUOT,
     errno.EFBIG,
 )  # no room, none in one's quota, and over one's file size limit
-REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
+REFUSED = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 ADVICE = "set LESSONS_HOME to a folder of your own"
 
 
@@ -45,8 +53,10 @@ def refused(error: BaseException) -> str | None:
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """The error, and what was raised before it and led to it."""
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # one that is raised from itself would have no end
         yield error
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
 
 

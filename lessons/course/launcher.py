@@ -26,6 +26,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from lessons.course import CourseError, course_dir, newest_files
 from lessons.course.checkpoints import check_whole
 from lessons.course.datasets import CourseData
+from lessons.course.disk import refused
 from lessons.course.interrupt import set_handler
 from lessons.course.memory import keep_freed_memory
 from lessons.course.shapes import explain_other_weights
@@ -83,7 +84,9 @@ def launch(work: Work, args: SimpleNamespace) -> Any:
         except SignalException as error:
             raise KeyboardInterrupt from error
         except ChildFailedError as error:
-            raise in_one_sentence(error) from error
+            if sentence := in_one_sentence(error):
+                raise CourseError(sentence) from error
+            raise
         finally:
             logging.disable(quiet_before)
             os.environ.pop(NO_SERVER)
@@ -91,16 +94,16 @@ def launch(work: Work, args: SimpleNamespace) -> Any:
                 set_handler(number, handler)
 
 
-def in_one_sentence(error: ChildFailedError) -> Exception:
-    """What a learner can cause as a CourseError; anything else as it is."""
+def in_one_sentence(error: ChildFailedError) -> str | None:
+    """What has happened where a learner can cause it; None for anything else."""
     rank, failure = error.get_first_failure()
     if isinstance(failure.message, str):  # it left no exception: something outside has ended it
-        return CourseError(
+        return (
             f"process {rank} was ended from outside (exit code {failure.exitcode}, "
             f"{failure.signal_name()}): --resume goes on after the last whole epoch"
         )
     kind, _, sentence = failure.message["message"].partition(": ")
-    return CourseError(sentence) if kind == CourseError.__name__ else error
+    return sentence if kind == CourseError.__name__ else None
 
 
 # --- In each of the processes
@@ -124,7 +127,9 @@ def take_part(work: Work, args: SimpleNamespace, meeting_file: str | None = None
             os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = LOOPBACK[sys.platform]
     try:
         return work(store, args)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
+        if sentence := refused(error):  # of this process's disk: who started it gets no more than a sentence
+            raise CourseError(sentence) from error
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
         time.sleep(1)  # who started the processes hears the first that fails: let that be the cause

@@ -19,7 +19,7 @@ from lessons.course import CourseError, newest_files
 from lessons.course.disk import refused, said_once
 from lessons.course.interrupt import INTERRUPTED
 from lessons.course.memory import keep_freed_memory
-from lessons.course.screen import as_one_line, take_any_character
+from lessons.course.screen import as_one_line, coloured, take_any_character
 
 # What typer raises for a wrong word on the command line. It has no public name in typer; it had one in click.
 UsageError: Any = typer.BadParameter.__base__
@@ -120,7 +120,7 @@ def exit_code(work: Callable[[], int | None]) -> int:
             raise
         return 2
     if code == INTERRUPTED:
-        typer.secho(": ".join(["Stopped", *map(str, how_to_go_on)]) + ".", err=True)
+        typer.echo(": ".join(["Stopped", *map(str, how_to_go_on)]) + ".", err=True)
     return code
 
 
@@ -139,11 +139,14 @@ def complain(error: BaseException) -> bool:
     """One red line on stderr for what a learner can cause; False, and nothing, for any other error."""
     if isinstance(error, UsageError):
         message = error.format_message()
+    elif isinstance(error, Warning):  # of a package that the course uses: Python was asked to raise it
+        warning = " ".join(f"{type(error).__name__}: {error}".split())
+        message = f"a warning that -W error or PYTHONWARNINGS makes an error: leave that out ({warning})"
     else:
         message = str(error) if isinstance(error, CourseError) else refused(error)
     if message is not None:
         lines = map(as_one_line, message.split("\n"))  # it may name a file, which may have any name
-        typer.secho("Error: " + "\n".join(lines), fg="red", err=True)
+        typer.echo(coloured("Error: " + "\n".join(lines), "red"), err=True)
     return message is not None
 
 

@@ -1,19 +1,30 @@
 """What the ``lessons`` command shows on a terminal of 24 lines and 80 columns: tables of one line a row."""
 
 import io
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import typer
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 # No markup: a result such as "[a] 3" is text. Rich leaves colours out by itself when this is no terminal.
-console = Console(markup=False, highlight=False, emoji=False)
+# On a dumb terminal, such as a shell in an editor, it would take 80 columns, however many there are.
+DUMB = os.environ.get("TERM") in ("dumb", "unknown")
+WIDTH, HEIGHT = shutil.get_terminal_size() if DUMB else (None, None)
+console = Console(markup=False, highlight=False, emoji=False, width=WIDTH, height=HEIGHT)
+
+
+def coloured(text: str, colour: str | None) -> str:
+    """The text with the codes of a colour around it, but for a dumb terminal, which would show the codes."""
+    return text if DUMB else typer.style(text, fg=colour)
 
 
 def take_any_character() -> None:

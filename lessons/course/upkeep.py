@@ -20,6 +20,7 @@ from rich.cells import cell_len
 from lessons.course import CourseError, course_dir, course_home, torch_home
 from lessons.course.catalogue import LOCK
 from lessons.course.disk import at_work_in, free_bytes, is_locked, refused, why_not_writable
+from lessons.course.screen import coloured
 from lessons.course.words import either
 
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
@@ -45,7 +46,7 @@ def doctor() -> int:
         broken |= check.good is False
         mark, colour = {True: ("ok", "green"), None: ("-", None), False: ("fix", "red")}[check.good]
         space = " " * (14 - cell_len(check.name))  # a Chinese character takes two columns
-        typer.echo(f"{typer.style(f'{mark:<4}', fg=colour)} {check.name}{space}{check.finding}")
+        typer.echo(f"{coloured(f'{mark:<4}', colour)} {check.name}{space}{check.finding}")
     return int(broken)
 
 

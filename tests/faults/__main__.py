@@ -19,6 +19,7 @@ from .interrupted import ctrl_c
 from .killed import sigkill
 from .lines import command_lines
 from .pictures import pictures
+from .places import places
 from .together import at_once
 
 CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
@@ -33,6 +34,7 @@ CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     "checkpoints": (checkpoints, 500),
     "lines": (command_lines, 2000),
     "folders": (folders, 75),
+    "places": (places, 300),
     "servers": (servers.downloads, 500),
 }
 

@@ -26,6 +26,7 @@ from lessons.course.practice.plain import Raised
 from lessons.course.practice.questions import answers, filled_texts, numbers_of
 from lessons.course.practice.sheet import first_file
 from lessons.course.practice.shelf import Entry, code_of
+from lessons.course.screen import coloured
 from lessons.practice import Coded, Exercise, Mend, Predict
 
 MOST_SECONDS = 0.6  # of processor time, of a solution's check in this process
@@ -85,7 +86,7 @@ def lint_exercises(entries: Sequence[Entry]) -> int:
         size = f"{len(exercise.wrong)} known wrong answers{variants}"
         typer.echo(f"{entry.label} {entry.name}: {size}, {time.perf_counter() - start:.1f} s")
         for complaint in complaints:
-            typer.secho(f"    {complaint}", fg="red")
+            typer.echo(coloured(f"    {complaint}", "red"))
         bad |= bool(complaints)
     return int(bad)
 

@@ -14,6 +14,7 @@ os.environ.pop("LESSONS_HOME", None)
 os.environ.pop("LESSONS_DATASET", None)
 os.environ.pop("LESSONS_LANG", None)
 os.environ.pop("TORCH_HOME", None)
+os.environ["no_proxy"] = "127.0.0.1,localhost"  # the tests' own servers
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each: more would be in each other's way
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

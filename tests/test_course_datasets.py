@@ -216,7 +216,6 @@ def archive(monkeypatch) -> bytes:
 @pytest.fixture
 def mirrors(archive, monkeypatch):
     """``mirrors("gone", "good")``: CIFAR-10's addresses, each a path of a server, tried in this order."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serving(archive) as server:
 
         def use(first: str, *others: str) -> Server:

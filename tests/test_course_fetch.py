@@ -5,10 +5,12 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
+from faults.servers import BadHandler
 from file_server import Handler, serving
 from small_data import md5_of
 
@@ -24,8 +26,7 @@ HALF = len(CONTENT) // 2
 
 
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+def server():
     with serving(CONTENT) as server:
         yield server
 
@@ -136,6 +137,53 @@ def test_a_silent_mirror_is_given_up(get, monkeypatch):
         get("silent")
     assert time.monotonic() - start < 5
     release.set()
+
+
+# --- A proxy between
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    """``proxy("127.0.0.1:1")``: all addresses are asked for there, but for those in ``no_proxy``."""
+
+    def use(place: str) -> None:
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, f"http://me:secret@{place}")
+        urllib.request.install_opener(None)  # the usual one keeps the settings of its first use
+
+    yield use
+    urllib.request.install_opener(None)
+
+
+def test_a_proxy_that_passes_on(server, proxy, tmp_path):
+    proxy(f"127.0.0.1:{server.server_port}")
+    fetch.fetch(["http://mirror.invalid/good"], tmp_path / "file", WANTED)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_proxy_that_refuses(proxy, tmp_path):
+    with serving(CONTENT, BadHandler) as refusing, pytest.raises(OSError) as caught:
+        place = f"127.0.0.1:{refusing.server_port}"
+        proxy(place)
+        fetch.fetch(["https://mirror.invalid/good"], tmp_path / "file", WANTED)
+    message = str(caught.value)
+    assert message.startswith(f"mirror.invalid through the proxy {place}: Tunnel connection failed: 407")
+    assert "secret" not in message
+
+
+def test_a_proxy_that_is_not_there(proxy, tmp_path):
+    proxy("127.0.0.1:1")
+    urls = ["http://mirror.invalid/good", "https://mirror.invalid/good"]
+    with pytest.raises(OSError) as caught:
+        fetch.fetch(urls, tmp_path / "file", WANTED)
+    assert str(caught.value).count("mirror.invalid through the proxy 127.0.0.1:1: [Errno") == 2
+
+
+def test_no_proxy_between_this_machine_and_itself(server, proxy, get):
+    proxy("127.0.0.1:1")
+    assert get("good").read_bytes() == CONTENT
+    with pytest.raises(OSError, match=r"^127\.0\.0\.1:\d+: it sent a web page$"):
+        fetch.fetch([server.url("page")], get("good").with_name("other"), WANTED)
 
 
 # --- What is fetched at all

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import Request, getproxies, proxy_bypass, urlopen
 
 from rich.progress import DownloadColumn, TransferSpeedColumn
 
@@ -76,12 +76,21 @@ def _fetch_from_first(urls: Iterable[str], path: Path, wanted: Wanted) -> None:
             _fetch_checked(url, part, wanted)
         # ValueError: an address to go to that is none
         except (OSError, http.client.HTTPException, ValueError) as error:
-            failures.append(f"{urlsplit(url).netloc}: {_reason(error)}")
+            failures.append(f"{urlsplit(url).netloc}{_through_a_proxy(url)}: {_reason(error)}")
             print(failures[-1])
         else:
             os.replace(part, path)
             return
     raise OSError("; ".join(failures))
+
+
+def _through_a_proxy(url: str) -> str:
+    """`` through the proxy HOST:PORT`` where the system's settings put one between, without its password."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    if not proxy or proxy_bypass(parts.netloc):
+        return ""
+    return f" through the proxy {as_one_line(proxy.rpartition('@')[2])}"
 
 
 def _reason(error: Exception) -> str:

@@ -17,11 +17,10 @@ def main(pictures: Path, words: list[str]) -> None:
         from quick_lessons import make_quick
 
         make_quick(pytest.MonkeyPatch(), pictures)
-    if words[:1] in (["board"], ["read"]):
-        from lessons.course import board, site
-
-        board.wait_for_ctrl_c = site.wait_for_ctrl_c = lambda: None
     from lessons.__main__ import main
+    from lessons.course import interrupt
+
+    interrupt.wait_for_ctrl_c = lambda: None  # before the servers import it
 
     sys.argv = ["lessons", *words]
     main()

@@ -120,7 +120,7 @@ def cases(chance: random.Random, folder: Path) -> Iterator[Case]:
 def run(case: Case) -> Done:
     place = PLACES[case.place]
     base = case.folder / place.folder
-    home, pictures = base / "home", few_pictures(base / "pictures")
+    home, pictures = base / "home", few_pictures(base / "pictures", classes=5)
     home.mkdir(mode=0o755 if place.writable else 0o555)
     env = os.environ | {"LESSONS_HOME": str(home), "OMP_NUM_THREADS": "1"} | place.env
     command = [] if place.writable or os.geteuid() else OBEY_THE_MODE

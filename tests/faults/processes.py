@@ -107,14 +107,14 @@ def said_file(home: Path) -> Path:
     return home.with_name(f"{home.name} said.txt")
 
 
-def few_pictures(folder: Path) -> Path:
-    """A folder of pictures: 3 classes of one colour with noise, 20 pictures each to train and 4 to test."""
-    random = np.random.default_rng(0)
+def few_pictures(folder: Path, classes: int = 3) -> Path:
+    """A folder of pictures: classes of one colour with noise, 20 pictures each to train and 4 to test."""
+    random, step = np.random.default_rng(0), 240 // classes
     for split, count in (("train", 20), ("test", 4)):
-        for number in range(3):
+        for number in range(classes):
             place = folder / split / f"class{number}"
             place.mkdir(parents=True)
             for index in range(count):
-                pixels = random.integers(0, 80, (32, 32, 3)) + 80 * number
+                pixels = random.integers(0, step, (32, 32, 3)) + step * number
                 Image.fromarray(pixels.astype(np.uint8)).save(place / f"{index}.png")
     return folder

@@ -1,11 +1,13 @@
 """``lessons read``: the site that is made of the notes, and how it is built and served."""
 
+import contextlib
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 import zipfile
 from html.parser import HTMLParser
@@ -158,6 +160,24 @@ def test_a_build_that_was_broken_off_is_not_taken_for_the_site(small, monkeypatc
         desk.write_site(small.folder)
     desk.write_site(small.folder)
     assert len(small.builds) == 3
+
+
+def test_two_readers_at_once_build_it_once(small, monkeypatch):
+    build, met = desk.build, threading.Barrier(2, timeout=1)
+
+    def slowly(place, made):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            met.wait()  # for the other to build, too
+        build(place, made)
+
+    monkeypatch.setattr(desk, "build", slowly)
+    readers = [threading.Thread(target=desk.write_site, args=(small.folder,)) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    assert len(small.builds) == 1 and (small.folder / "index.html").read_text() == "build 0"
+    assert [path.name for path in small.folder.parent.iterdir()].count(small.folder.name + ".lock") == 0
 
 
 def test_a_folder_with_something_else_is_left_alone(small):

@@ -118,17 +118,18 @@ def write_whole(path: Path, content: str) -> None:
 # --- Who is at work where
 
 
-def locked(path: Path) -> "BaseFileLock | None":
+def locked(path: Path, wait: float = 2) -> "BaseFileLock | None":
     """Lock a file, as a sign that this process is at work there; however it ends, the lock ends with it.
 
     Returns the lock, for ``unlock``; None where the file system knows no locks.
-    Raises CourseError while another process holds it.
+    Raises CourseError when another process still holds it after so many seconds; fewer than 2 might be too
+    few where somebody just looks whether it is held.
     """
     from filelock import FileLock, Timeout  # late: it takes a while
 
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=2)  # somebody may be looking whether it is held
+        lock.acquire(timeout=wait)
     except Timeout as error:
         raise at_work_in(path.parent) from error
     except (OSError, NotImplementedError):

@@ -19,12 +19,14 @@ import typer
 
 from lessons.course import CourseError, course_home, pages
 from lessons.course.catalogue import LESSONS_DIR
+from lessons.course.disk import locked, unlock
 from lessons.course.hosts import LOCAL, checked_host
 from lessons.course.interrupt import wait_for_ctrl_c
 from lessons.course.notes import LANGUAGES, NOTES
 from lessons.course.words import WORDS, say
 
 MADE = NOTES / "site"  # what the site is made with
+PATIENCE = 120  # seconds in which another process that builds the site should have done so
 MARK = "made-from.txt"  # in a site: the digest of what it was made from
 
 
@@ -59,14 +61,28 @@ def write_site(folder: Path) -> None:
         CourseError: where Zensical is missing or fails, or where something else lies in the folder.
         OSError: where the folder cannot be written.
     """
-    mark = folder / MARK
-    made_from = digest()
-    if mark.is_file() and mark.read_text("utf-8") == made_from:
+    mark, made_from = folder / MARK, digest()
+
+    def is_made() -> bool:
+        return mark.is_file() and mark.read_text("utf-8") == made_from
+
+    if is_made():
         return
     if folder.is_dir() and any(folder.iterdir()) and not mark.is_file():
         raise CourseError(f"{folder} holds something else: choose a folder that is empty or not there yet")
     folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text("", "utf-8")  # ours, and no site before all is there
+    lock = locked(Path(f"{folder}.lock"), PATIENCE)
+    try:
+        if not is_made():  # by another ``lessons read`` meanwhile
+            mark.write_text("", "utf-8")  # ours, and no site before all is there
+            build_into(folder)
+            mark.write_text(made_from, "utf-8")
+    finally:
+        unlock(lock)
+
+
+def build_into(folder: Path) -> None:
+    """Build the site elsewhere and copy it there; OSError when a file cannot be copied."""
     typer.echo(say("site built", folder))
     with tempfile.TemporaryDirectory() as place:
         site = Path(place, "whole")
@@ -76,7 +92,6 @@ def write_site(folder: Path) -> None:
         except shutil.Error as error:  # a list of all files that could not be copied
             (_, _, why), *_ = error.args[0]
             raise OSError(errno.EIO, why) from error
-    mark.write_text(made_from, "utf-8")
 
 
 def digest() -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -106,6 +107,26 @@ def test_board_of_some_lessons(tmp_path):
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in err
+
+
+def test_two_boards_at_once(tmp_path):
+    """On one port in one folder: one of them takes another port, and both show the run."""
+    run = log_a_run(tmp_path, "p04_sequential", "2030-01-02_03-04-05")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with ThreadPoolExecutor(2) as both:
+        boards = list(both.map(lambda _: open_board(tmp_path, "--port", str(port)), range(2)))
+    try:
+        addresses = [re.search(ADDRESS, said) for _, said in boards]
+        assert len({address[2] for address in addresses} - {str(port)}) == 1
+        assert sum(f"Port {port} is taken" in said for _, said in boards) == 1
+        assert [wait_for_runs(address[1], 1) for address in addresses] == [[run], [run]]
+    finally:
+        for process, _ in boards:
+            process.send_signal(signal.SIGINT)
+        said = [process.communicate(timeout=60)[1] for process, _ in boards]
+    assert [process.returncode for process, _ in boards] == [0, 0] and "Traceback" not in "".join(said)
 
 
 @pytest.fixture

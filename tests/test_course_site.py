@@ -318,9 +318,12 @@ def test_the_page_that_opens(words, page, opened, lessons_command, capsys):
     assert address in capsys.readouterr().out
 
 
-def test_no_browser(opened, lessons_command, capsys):
+def test_no_browser(opened, lessons_command, monkeypatch, capsys):
+    servers = []
+    monkeypatch.setattr(desk, "serve", servers.append)
+    monkeypatch.setattr(desk.Server, "shutdown", lambda server: None)  # it would wait for what does not run
     assert lessons_command("read", "--port", "0", "--no-browser") == 0
-    assert opened == []
+    assert opened == [] and servers[0].fileno() == -1, "its socket is closed"
     assert "http://127.0.0.1:" in capsys.readouterr().out
 
 

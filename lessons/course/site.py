@@ -40,14 +40,14 @@ def read(page: str, lang: str, port: int, browser: bool, host: str = LOCAL) -> N
         except OSError:  # no permission to write there
             folder = Path(spare)
             write_site(folder)
-        server = open_server(folder, port, host)
-        address = f"http://{here}:{server.server_port}/{lang}/{page}.html"
-        serve(server)
-        typer.echo(say("site", address))
-        if browser:
-            webbrowser.open(address)
-        wait_for_ctrl_c()
-        server.shutdown()
+        with open_server(folder, port, host) as server:
+            address = f"http://{here}:{server.server_port}/{lang}/{page}.html"
+            serve(server)
+            typer.echo(say("site", address))
+            if browser:
+                webbrowser.open(address)
+            wait_for_ctrl_c()
+            server.shutdown()
     typer.echo()
 
 

@@ -9,10 +9,10 @@ from types import ModuleType
 import pytest
 import torch
 from quick_lessons import make_quick
+from test_p09_resume import at_step, press_ctrl_c
 
 from lessons import p09_resume
 from lessons.course.catalogue import read_card
-from lessons.p08_train import Training
 
 
 class CellOutput(io.TextIOBase):
@@ -65,23 +65,10 @@ def test_a_cell_that_is_run_twice(cell):
     assert signal.getsignal(signal.SIGINT) is usual
 
 
-def interrupt_at(monkeypatch, number, interrupt):
-    """Press a notebook's stop button in the middle of this step."""
-    step, calls = Training.step, []
-
-    def step_with_it(self, imgs, targets):
-        calls.append(1)
-        if len(calls) == number:
-            interrupt()
-        return step(self, imgs, targets)
-
-    monkeypatch.setattr(Training, "step", step_with_it)
-
-
 def test_an_interrupt_in_a_cell(cell, tmp_path, monkeypatch):
     usual = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
-        interrupt_at(stopped, 12, lambda: signal.raise_signal(signal.SIGINT))
+        at_step(stopped, 12, press_ctrl_c)
         cell(CELL.format("p08_train", 2))
     assert [read_card(card)["status"] for card in tmp_path.glob("logs/*/*/run.json")] == ["interrupted"]
     assert signal.getsignal(signal.SIGINT) is usual
@@ -97,7 +84,7 @@ def test_an_interrupt_in_a_thread(cell, monkeypatch):
     monkeypatch.setattr(p09_resume, "stop_and_forget", lambda *arguments: {})  # trains, too
     (whole,) = in_a_thread(lambda: cell(CELL.format("p09_resume", 2))["seen"])
     with monkeypatch.context() as stopped:
-        interrupt_at(stopped, 12, stop)  # in the second epoch
+        at_step(stopped, 12, stop)  # in the second epoch
         (error,) = in_a_thread(lambda: cell(CELL.format("p09_resume", 2)))
     assert isinstance(error, KeyboardInterrupt)
     (seen,) = in_a_thread(lambda: cell("seen = main(resume=True)")["seen"])

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -118,6 +119,7 @@ def cases(chance: random.Random, folder: Path) -> Iterator[Case]:
 
 
 def run(case: Case) -> Done:
+    """Run the command; its folder is removed again."""
     place = PLACES[case.place]
     base = case.folder / place.folder
     home, pictures = base / "home", few_pictures(base / "pictures", classes=5)
@@ -128,7 +130,9 @@ def run(case: Case) -> Done:
     show = show_in_a_terminal if place.terminal else show_in_pipes
     begun = time.perf_counter()
     code, out, err = show(command, base, {name: value for name, value in env.items() if value is not None})
-    return Done(code, out, err, time.perf_counter() - begun)
+    seconds = time.perf_counter() - begun
+    shutil.rmtree(case.folder)
+    return Done(code, out, err, seconds)
 
 
 def show_in_pipes(command: list[str], folder: Path, env: dict[str, str]) -> tuple[int, str, str]:

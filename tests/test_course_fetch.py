@@ -201,6 +201,15 @@ def test_all_addresses_are_https_and_have_a_checksum():
         assert size > 10**8 and re.fullmatch(f"[0-9a-f]{{{length}}}", digest)
 
 
+def test_no_package_reports_to_its_maker(run_script, tmp_path, monkeypatch):
+    """ONNX Runtime keeps a number of this machine in the home folder from its import on, to report under."""
+    for name in ("ORT_DISABLE_TELEMETRY", "CI", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    done = run_script("-c", "import lessons.course, onnxruntime", HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_no_other_room_opens_an_address():
     """And no script names one without https, but for this machine's and the name of an XML language."""
     opened, plain = [], []

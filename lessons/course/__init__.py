@@ -11,6 +11,9 @@ from pathlib import Path
 # The data set a lesson uses when none is named: the learner's own default, else the drawn pictures.
 DATASET = os.environ.get("LESSONS_DATASET", "sketch10")
 
+# ONNX Runtime, in lesson 12, would number this machine and report each use of it to its maker
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 # Without a home folder, matplotlib would say at length where it keeps its list of fonts instead
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 

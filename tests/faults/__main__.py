@@ -24,7 +24,7 @@ from .together import at_once
 
 CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     # by name: the function, and how many tries are all of it
-    "sigkill": (sigkill, 20),
+    "sigkill": (sigkill, 40),
     "ctrl-c": (ctrl_c, 60),
     "lost-processes": (lost_processes, 7),
     "full-disk": (full_disk, 60),

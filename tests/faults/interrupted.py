@@ -14,11 +14,15 @@ from .processes import cpu_seconds, few_pictures, said, start, start_cold, wait
 
 COLD = 6.0  # CPU seconds in which the imports are done and Sketch10 is drawn
 WARM = 2.5  # the same for a start without imports, on few pictures: some epochs
-NO_END = {8: ("--epochs", 1000, "--patience", 1000), 9: ("--epochs", 1000)}  # by lesson
+NO_END = {  # by lesson
+    8: ("--epochs", 1000, "--patience", 1000),
+    9: ("--epochs", 1000),
+    14: ("--width", "small", "--epochs", 1000),
+}
 
 
 def ctrl_c(tries: int, seed: int, folder: Path) -> Outcome:
-    """Ctrl-C, once or twice, in lessons 8 and 9: while they import, draw, train, validate or write.
+    """Ctrl-C, once or twice, in lessons 8, 9 and 14: while they import, draw, train, validate or write.
 
     Exit code 130, a last line that says how to go on, a checkpoint where one is due, nothing half done, no
     traceback.
@@ -26,7 +30,7 @@ def ctrl_c(tries: int, seed: int, folder: Path) -> Outcome:
     choose, lost, slowest = random.Random(seed), [], (0.0, "")
     pictures = few_pictures(folder / "pictures")
     for number in range(tries):
-        lesson, cold, twice = choose.choice((8, 9)), number % 4 == 0, choose.random() < 0.5
+        lesson, cold, twice = choose.choice(list(NO_END)), number % 4 == 0, choose.random() < 0.5
         home = folder / str(number)
         if cold:
             moment = choose.uniform(0.15, COLD)  # before that, Python itself is just starting
@@ -66,6 +70,7 @@ def wrong(home: Path, code: int, lesson: int, twice: bool) -> list[str]:
             found.append("its run still runs")
     for path in home.glob("models_saved/*/*/*.pth"):
         check_whole(path)
-    if lesson == 9 and list(home.glob("models_saved/*/*/last.pth")) and "--resume goes on" not in words:
+    ways = (f"lessons run {lesson} --resume goes on", "the same command with --resume goes on")
+    if list(home.glob("models_saved/*/*/last.pth")) and not any(way in words for way in ways):
         found.append(f"there is a checkpoint, and it said {words[-200:]!r}")
     return found

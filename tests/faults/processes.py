@@ -16,7 +16,7 @@ from PIL import Image
 
 # Forks of one process that has imported torch: a start takes a tenth of a second instead of seconds
 WARM = multiprocessing.get_context("forkserver")
-WARM.set_forkserver_preload(["lessons.p09_resume", "lessons.course.cli", "matplotlib.pyplot"])
+WARM.set_forkserver_preload(["lessons.p14_deeper", "lessons.course.cli", "matplotlib.pyplot"])
 
 
 def start(home: Path, *words: object, before: Callable[[], object] | None = None) -> BaseProcess:

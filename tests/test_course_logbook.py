@@ -179,6 +179,22 @@ def test_one_process_at_work_in_a_run(at_work, lessons_command, capsys):
     assert not folder.exists()
 
 
+def test_what_a_killed_run_was_writing_goes_with_the_next_run(at_work, tmp_path):
+    process, folder = at_work
+    models, run = tmp_path / "models_saved", tmp_path / "models_saved" / "p00_test" / folder.name
+    halves = [run / "last.pth.7.tmp", models / "vgg16.pth.7.tmp", folder / ".run.json.7"]
+    others = [run / "last.pth", models / "mine.tmp", folder / "run.json"]
+    run.mkdir(parents=True)
+    for path in (*halves, *others[:2]):
+        path.touch()
+    with RunWriter("p00_test.py"):
+        assert all(path.exists() for path in (*halves, *others))  # the process may be writing them
+    process.kill()
+    process.wait()
+    with RunWriter("p00_test.py"):
+        assert [path for path in (*halves, *others) if path.exists()] == others
+
+
 @pytest.mark.parametrize(("error", "status"), [(OSError, "failed"), (KeyboardInterrupt, "interrupted")])
 def test_a_run_that_cannot_be_closed_is_not_ok(home, monkeypatch, error, status):
     """The disk is full, or Ctrl-C is pressed, when all has been done."""

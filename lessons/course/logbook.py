@@ -27,11 +27,12 @@ from torch.utils.tensorboard import SummaryWriter
 from lessons.course import course_dir, course_home
 from lessons.course.catalogue import LOCK, TABS, checksum, read_card
 from lessons.course.datasets import CourseData, dataset_line
-from lessons.course.disk import locked, unlock, write_whole
+from lessons.course.disk import is_locked, locked, unlock, write_whole
 from lessons.course.notes import page_path, plain_page
 from lessons.course.screen import as_one_line, as_typed
 from lessons.course.words import say
 
+HALF_WRITTEN = ("models_saved/**/*.pth.*.tmp", "logs/*/*/.run.json.*")  # by lesson 7's save, and write_whole
 STATUSES: dict[type | None, str] = {None: "ok", KeyboardInterrupt: "interrupted"}  # by what ended a run
 
 
@@ -66,6 +67,7 @@ class RunWriter(SummaryWriter):
         **settings: object,
     ) -> None:
         self.lesson = Path(lesson_file).stem
+        remove_half_written()
         if go_on_with:
             self.folder = course_dir("logs") / self.lesson / go_on_with
             self.folder.mkdir(parents=True, exist_ok=True)  # the logs may have been cleaned since
@@ -191,6 +193,16 @@ def new_run_folder(lesson: str) -> Path:
             return folder
         except FileExistsError:
             attempt += 1
+
+
+def remove_half_written() -> None:
+    """Remove what killed runs were just writing, unless a run is at work now: then it may be that one's."""
+    if any(map(is_locked, course_home().glob(f"logs/*/*/{LOCK}"))):
+        return
+    for pattern in HALF_WRITTEN:
+        for path in course_home().glob(pattern):
+            with suppress(OSError):
+                path.unlink()
 
 
 def card_table(card: dict) -> str:

@@ -10,11 +10,14 @@ import sys
 from typing import get_args
 
 import pytest
+import torch
 from conftest import REPO
 
 from lessons.course import CourseError
 from lessons.course.catalogue import find_lessons
 from lessons.course.options import SETTINGS, Setting, command_line, exit_code, parse_options
+from lessons.p04_sequential import walk
+from lessons.tudui import Tudui
 
 every_lesson = pytest.mark.parametrize("number", find_lessons())
 
@@ -131,6 +134,12 @@ def test_options_that_need_not_be_given():
             parse_options(main, [name, value])
 
 
+def test_the_largest_batch_fits_into_memory():
+    """Tudui's outputs and their gradients: under 2 GB, as the README says."""
+    numbers = sum(math.prod(shape) for _, shape, _ in walk(Tudui().model1, torch.ones(1, 3, 32, 32)))
+    assert 2 * 4 * numbers * SETTINGS["batch_size"].max < 2e9
+
+
 # --- Help
 
 
@@ -200,13 +209,13 @@ def test_what_a_learner_can_cause_has_no_traceback(run_script):
 def test_a_batch_larger_than_the_data_set(lesson, small_pictures, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("LESSONS_HOME", str(tmp_path))
     main = importlib.import_module(f"lessons.{lesson}").main
-    monkeypatch.setattr(sys, "argv", [lesson, "--dataset", str(small_pictures), "--batch-size", "6000"])
+    monkeypatch.setattr(sys, "argv", [lesson, "--dataset", str(small_pictures), "--batch-size", "4000"])
     with pytest.raises(SystemExit) as end:
         command_line(main)
     error = capsys.readouterr().err
     if lesson == "p01_dataloader":  # its loader drops the last batch, when that is not whole
         assert end.value.code == 2
-        assert error.startswith("Error: 200 training pictures make no whole batch of 6000: choose a smaller")
+        assert error.startswith("Error: 200 training pictures make no whole batch of 4000: choose a smaller")
         assert error.count("\n") == 1 and not (tmp_path / "logs").exists()  # refused before a run begins
     else:
         assert (end.value.code, error) == (0, "")

@@ -3,9 +3,9 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -128,15 +128,32 @@ def test_it_says_why_each_mirror_failed(server, tmp_path):
     assert "\n" not in message
 
 
-def test_a_silent_mirror_is_given_up(get, monkeypatch):
-    monkeypatch.setattr(fetch, "SILENCE", 0.2)
-    release = threading.Event()
-    monkeypatch.setattr(Handler, "do_GET", lambda handler: release.wait(20))
-    start = time.monotonic()
-    with pytest.raises(OSError, match="timed out"):
-        get("silent")
-    assert time.monotonic() - start < 5
-    release.set()
+HEAD = b"HTTP/1.0 200 OK\r\nContent-Length: 200000\r\n\r\n"
+SLOW = {  # (what a mirror sends at once, the seconds between the bytes that follow, what is said of it)
+    "no answer": (b"", 5, "timed out"),
+    "an answer without an end": (b"HTTP/1.0 200 OK\r\nX-Many: ", 0.05, "timed out before it answered"),
+    "silence in the middle": (HEAD + CONTENT[:1000], 5, "timed out"),
+    "byte by byte": (HEAD, 0.05, "less than 1 kB a second"),
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_a_slow_mirror_is_given_up(get, kind, monkeypatch):
+    """It ends by itself after 5 s, and then something else would be said of it."""
+    at_once, pause, said = SLOW[kind]
+
+    def answer(handler):
+        handler.wfile.write(at_once)
+        end = time.monotonic() + 5
+        with suppress(OSError):  # the other side has had enough
+            while time.monotonic() < end:
+                handler.wfile.write(b"x")
+                time.sleep(pause)
+
+    monkeypatch.setattr(fetch, "SILENCE", 0.3)
+    monkeypatch.setattr(Handler, "do_GET", answer)
+    with pytest.raises(OSError, match=said):
+        get(kind.replace(" ", "-"))
 
 
 # --- A proxy between

@@ -156,6 +156,15 @@ def test_a_slow_mirror_is_given_up(get, kind, monkeypatch):
         get(kind.replace(" ", "-"))
 
 
+def test_no_more_than_the_size_is_taken(get, monkeypatch):
+    def answer(handler):
+        with suppress(OSError):  # the other side has enough
+            handler.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + CONTENT + bytes(10**6))
+
+    monkeypatch.setattr(Handler, "do_GET", answer)
+    assert get("more").read_bytes() == CONTENT
+
+
 # --- A proxy between
 
 

@@ -52,9 +52,9 @@ class BadHandler(Handler):
             return
 
     def until_closed(self, piece: bytes) -> None:
-        """The same bytes again and again, until the other side has had enough."""
+        """The same bytes up to 100 MB, or until the other side has had enough."""
         try:
-            while True:
+            for _ in range(100_000_000 // len(piece)):
                 self.wfile.write(piece)
         except OSError:
             return

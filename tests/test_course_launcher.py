@@ -2,6 +2,7 @@ import errno
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -188,6 +189,26 @@ def test_a_signal_is_heard_once(torchrun):
     with pytest.raises(KeyboardInterrupt):
         take_part(work, settings(""))
     assert closed
+
+
+@posix
+def test_two_signals_at_once_print_nothing(torchrun, monkeypatch):
+    """Ctrl-C, and the SIGTERM of the launcher that has heard it too, before Python looks for either."""
+
+    def work(store, args):
+        signal.pthread_sigmask(signal.SIG_BLOCK, launcher.ENDINGS)
+        for number in launcher.ENDINGS:
+            signal.raise_signal(number)
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, launcher.ENDINGS)
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [])  # any such call looks for the other
+
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    with pytest.raises(KeyboardInterrupt):
+        take_part(work, settings(""))
+    assert said == []
 
 
 # --- Which checkpoint, which batches

@@ -141,8 +141,8 @@ def take_part(work: Work, args: SimpleNamespace, meeting_file: str | None = None
 
 def stop(*_: object) -> None:
     """A signal handler: leave the work, so that it closes its log, and hear no second call."""
-    for number in ENDINGS:
-        signal.signal(number, signal.SIG_IGN)
+    for number in ENDINGS:  # not SIG_IGN: of a signal that has come by now, Python would print a traceback
+        signal.signal(number, lambda *_: None)
     if sys.exc_info()[0] is None:  # or else it is leaving already, because of another exception
         raise KeyboardInterrupt
 

@@ -17,8 +17,9 @@ from small_data import picture
 from lessons import p10_mistakes, p12_classify
 from lessons.course import CourseError
 from lessons.course.board import start_board
-from lessons.course.datasets import open_dataset
+from lessons.course.datasets import dataset_line, open_dataset
 from lessons.course.logbook import RunWriter, markdown_table
+from lessons.course.runner import how_it_ended
 from lessons.course.screen import as_one_line
 from lessons.course.site import open_server, serve
 from lessons.tudui import Classifier, Tudui
@@ -70,6 +71,12 @@ def test_an_error_shows_a_name_as_it_is(lessons_command, capsys):
     assert SPELLED_OUT.partition("\\r")[0] in capsys.readouterr().err
 
 
+def test_a_folder_and_a_result_of_such_a_name(tmp_path):
+    data = open_dataset(str(fill(tmp_path / CLEARS, ["cat", "dog"])), train=True)
+    assert dataset_line(data).endswith(f"{SPELLED_OUT}: 8 training pictures of 2 classes")
+    assert how_it_ended({"result": CLEARS}).plain == SPELLED_OUT
+
+
 def strangers_checkpoint(path: Path, **content: object) -> str:
     torch.save({"model": Classifier(Tudui(num_classes=2)).state_dict(), **content}, path)
     return str(path)
@@ -90,6 +97,7 @@ def test_a_picture_and_a_checkpoint_of_a_stranger(no_exports, home, tmp_path, ca
     said = capsys.readouterr().out
     assert "\x1b" not in said and said.count(SPELLED_OUT) == 4, "the picture twice, the class for each"
     assert r"2 caf\udce9.png" in said
+    assert p12_classify.read_checkpoint(checkpoint)[2] == SPELLED_OUT
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from lessons.course import notes, upkeep
-from lessons.course.fetch import filled_beside
+from lessons.course.datasets import CIFAR10
+from lessons.course.fetch import alone, filled_beside
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -238,6 +239,20 @@ def test_clean_leaves_a_linked_folder_alone(lessons_command, monkeypatch, tmp_pa
     assert lessons_command("clean", "models", "--yes") == 0
     assert f"is a link to {disk}" in capsys.readouterr().out
     assert (disk / "precious").exists()
+
+
+@pytest.mark.parametrize("kind", ["cifar10", "vgg16"])
+def test_clean_leaves_what_is_being_downloaded(kind, lessons_command, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LESSONS_HOME", str(tmp_path))
+    path = upkeep.vgg16_file() if kind == "vgg16" else tmp_path / "data" / CIFAR10.filename
+    path.parent.mkdir(parents=True)
+    part = Path(f"{path}.part")
+    part.touch()
+    with alone(path):
+        assert lessons_command("clean", "--yes") == 2
+        assert f"another process is at work in {path.parent}" in capsys.readouterr().err and part.exists()
+    assert lessons_command("clean", "--yes") == 0
+    assert not part.exists()
 
 
 def test_clean_leaves_what_is_being_drawn(lessons_command, monkeypatch, tmp_path):

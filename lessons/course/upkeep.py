@@ -213,8 +213,8 @@ def clean(what: str, ask: bool = True) -> None:
     if what not in (*FOLDERS, "all"):
         raise CourseError(f"there is nothing called {what!r} to clean: choose {', '.join(FOLDERS)} or all")
     doomed = []
-    for lock in [*course_home().glob(f"logs/*/*/{LOCK}"), *course_home().glob("data/*.lock")]:
-        if is_locked(lock):
+    for pattern in (f"logs/*/*/{LOCK}", "data/*.lock", "models_saved/torch/**/*.lock"):
+        for lock in filter(is_locked, course_home().glob(pattern)):
             raise at_work_in(lock.parent)
     for word in FOLDERS if what == "all" else [what]:
         folder = course_home() / FOLDERS[word]

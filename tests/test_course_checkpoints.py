@@ -31,8 +31,10 @@ def test_other_files_are_left_to_torch_load(saved, tmp_path):
     old = tmp_path / "old.pth"
     torch.save(torch.load(saved), old, _use_new_zipfile_serialization=False)
     (tmp_path / "text.pth").write_text("PK is not all")
-    with zipfile.ZipFile(tmp_path / "compressed.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+    compressed = tmp_path / "compressed.pth"
+    with zipfile.ZipFile(compressed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("data.pkl", bytes(10**6))
+    compressed.write_bytes(compressed.read_bytes().replace(bytes(20), bytes(19) + b"x"))  # nobody unpacks it
     for name in ("old", "text", "compressed"):
         check_whole(tmp_path / f"{name}.pth")
 

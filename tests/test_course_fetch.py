@@ -165,6 +165,17 @@ def test_no_more_than_the_size_is_taken(get, monkeypatch):
     assert get("more").read_bytes() == CONTENT
 
 
+def test_a_file_of_another_size_is_not_begun(get, part, monkeypatch):
+    def answer(handler):
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 300000\r\n\r\n" + bytes(5000))
+
+    part.write_bytes(CONTENT[:100])
+    monkeypatch.setattr(Handler, "do_GET", answer)
+    with pytest.raises(OSError, match=r"it has another file, of 0\.3 MB"):
+        get("another")
+    assert part.read_bytes() == CONTENT[:100]
+
+
 # --- A proxy between
 
 

@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
     def is_in(self, path: Path) -> bool:
         with path.open("rb") as file:
             made = hashlib.file_digest(file, lambda: hashlib.new(self.algorithm, usedforsecurity=False))
-        return path.stat().st_size == self.size and made.hexdigest() == self.digest
+        return made.hexdigest() == self.digest
 
 
 def fetch(urls: Iterable[str], path: Path, wanted: Wanted) -> None:

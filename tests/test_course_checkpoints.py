@@ -5,7 +5,8 @@ import zipfile
 import pytest
 import torch
 
-from lessons.course.checkpoints import check_whole, what_is_in
+from lessons.course import CourseError
+from lessons.course.checkpoints import check_whole, opened_safely, what_is_in
 from lessons.tudui import Tudui
 
 
@@ -25,6 +26,8 @@ def test_a_flipped_bit_in_a_weight_is_noticed(saved):
     with pytest.raises(zipfile.BadZipFile, match=r"data/\d+ has changed"):
         check_whole(saved)
     assert what_is_in(saved) == "it is cut short or damaged: copy or save it again"
+    with pytest.raises(CourseError, match="it is cut short or damaged"), opened_safely(saved):
+        torch.load(saved)
 
 
 def test_other_files_are_left_to_torch_load(saved, tmp_path):

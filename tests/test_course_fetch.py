@@ -128,6 +128,14 @@ def test_it_says_why_each_mirror_failed(server, tmp_path):
     assert "\n" not in message
 
 
+def test_a_reason_that_would_clear_the_screen(get, monkeypatch, capsys):
+    status = b"HTTP/1.0 500 \x1b[2Jgone\r\n\r\n"
+    monkeypatch.setattr(Handler, "do_GET", lambda handler: handler.wfile.write(status))
+    with pytest.raises(OSError, match=r"\\x1b\[2Jgone"):
+        get("escapes")
+    assert "\x1b" not in capsys.readouterr().out
+
+
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Length: 200000\r\n\r\n"
 SLOW = {  # (what a mirror sends at once, the seconds between the bytes that follow, what is said of it)
     "no answer": (b"", 5, "timed out"),

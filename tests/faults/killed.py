@@ -63,7 +63,7 @@ def one_training(words: tuple[object, ...], kills: int, choose: random.Random, f
                 lost.append(f"kill {number} was to hit a checkpoint, and has not")
         else:
             process = start(home, *words)
-            moment = choose.uniform(0, longest)
+            moment = choose.uniform(*choose.choice([(0, first), (first, longest)]))
             wait(process, lambda: cpu_seconds(process.pid) >= moment)  # noqa: B023  called in this round alone
             process.kill()
             process.join()

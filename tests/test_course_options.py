@@ -9,6 +9,7 @@ import shutil
 import sys
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from conftest import REPO
@@ -138,6 +139,15 @@ def test_the_largest_batch_fits_into_memory():
     """Tudui's outputs and their gradients: under 2 GB, as the README says."""
     numbers = sum(math.prod(shape) for _, shape, _ in walk(Tudui().model1, torch.ones(1, 3, 32, 32)))
     assert 2 * 4 * numbers * SETTINGS["batch_size"].max < 2e9
+
+
+def test_the_largest_numbers_are_what_others_take():
+    np.random.RandomState(SETTINGS["seed"].max)
+    with pytest.raises(ValueError):
+        np.random.RandomState(SETTINGS["seed"].max + 1)
+    assert SETTINGS["timeout"].max * 1e9 < 2**63  # nanoseconds, as PyTorch counts them
+    for name in ("num_workers", "processes"):
+        assert 0.3 * SETTINGS[name].max < 20  # GB, with 0.3 for each
 
 
 # --- Help

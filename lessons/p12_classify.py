@@ -12,11 +12,12 @@ A network that has learnt from drawings knows drawings. For photographs, train i
 You will see: for each picture, in IMAGES, what the network saw and where it looked.
 """
 
+import sys
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms import ToTensor
 
 from lessons.course import DATASET, CourseError, course_dir
@@ -42,6 +43,16 @@ def open_safely(path: str) -> dict:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def open_trusting(path: str) -> dict:
+    """The same for a file that holds a whole model: its state_dict. Any code in the file runs (lesson 7)."""
+    print(f"--unsafe-pickle: {path} may now run any code, with all that you may do yourself.")
+    print("Do it with files of your own alone, and save the state_dict next time (lesson 7).")
+    vars(sys.modules["__main__"]).setdefault("Tudui", Tudui)  # where a script has saved its own class
+    with opened_safely(path, trusting=True):
+        content = torch.load(path, map_location="cpu", weights_only=False)
+    return content.state_dict() if isinstance(content, nn.Module) else content
+
+
 def network_for(weights: dict[str, Tensor]) -> Tudui:
     """An untrained network that the weights of a ``model1`` fit: Tudui, or its deeper sister of lesson 14."""
     num_classes = max(1, len(list(weights.values())[-1]))  # the last bias has a number a class
@@ -51,13 +62,15 @@ def network_for(weights: dict[str, Tensor]) -> Tudui:
     return Tudui(num_classes)
 
 
-def read_checkpoint(path: str) -> tuple[Classifier, list[str] | None, str | None]:
+def read_checkpoint(
+    path: str, unsafe_pickle: bool = False
+) -> tuple[Classifier, list[str] | None, str | None]:
     """A trained network from a file; and its classes and data set, where the file names them.
 
     The file holds a checkpoint of a lesson or a bare state_dict. Its names may begin with anything:
     ``model1.0.weight``, ``model.0.weight``, ``module.network.model1.0.weight``.
     """
-    content = open_safely(path)
+    content = open_trusting(path) if unsafe_pickle else open_safely(path)
     first = next(iter(Tudui().model1.state_dict()))  # 0.weight
     try:
         wrapped = [key for key in ("model", "model_state_dict", "state_dict", "net") if key in content]
@@ -124,11 +137,20 @@ def three_of(data: CourseData) -> tuple[list[str], Tensor]:
     return names, torch.stack([img for img, _ in some])
 
 
-def main(dataset: str = DATASET, image: list[str] | None = None, checkpoint: str = "", seed: int = 0) -> dict:
+def main(
+    dataset: str = DATASET,
+    image: list[str] | None = None,
+    checkpoint: str = "",
+    unsafe_pickle: bool = False,
+    seed: int = 0,
+) -> dict:
     torch.manual_seed(seed)
     test_data = None if image else open_dataset(dataset, train=False, transform=ToTensor())
     names, imgs = own_pictures(image) if image else three_of(test_data)  # (N, 3, 32, 32)
-    classifier, classes, learnt_from = read_checkpoint(checkpoint) if checkpoint else find_network(dataset)
+    if checkpoint:
+        classifier, classes, learnt_from = read_checkpoint(checkpoint, unsafe_pickle)
+    else:
+        classifier, classes, learnt_from = find_network(dataset)
     if not classes:  # a bare state_dict has numbers only
         num_classes = classifier.network.head.out_features
         known = open_dataset(dataset, train=False).classes

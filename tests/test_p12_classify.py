@@ -245,6 +245,41 @@ def test_no_code_from_a_file_is_run(tmp_path):
     assert CODE_THAT_RAN == []
 
 
+def test_a_whole_model_is_opened_when_asked(tmp_path, monkeypatch, capsys):
+    """As a script of one's own leaves it, whose class lies in ``__main__``."""
+
+    class Tudui(nn.Module):
+        __module__, __qualname__ = "__main__", "Tudui"
+
+        def __init__(self):
+            super().__init__()
+            self.model = random_tudui().model1
+
+    own, main = str(tmp_path / "own.pth"), sys.modules["__main__"]
+    monkeypatch.setattr(main, "Tudui", Tudui, raising=False)
+    torch.save(Tudui(), own)
+    monkeypatch.delattr(main, "Tudui")
+    with pytest.raises(CourseError, match=r"__main__\.Tudui.*may run code.*--unsafe-pickle"):
+        p12_classify.read_checkpoint(own)
+    assert capsys.readouterr().out == ""
+    classifier, *_ = p12_classify.read_checkpoint(own, unsafe_pickle=True)
+    assert "may now run any code" in capsys.readouterr().out
+    imgs = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(classifier(imgs), random_tudui()(imgs))
+
+
+def test_a_class_that_is_gone_is_named(tmp_path, monkeypatch):
+    class Net(nn.Module):
+        __module__, __qualname__ = "__main__", "Net"
+
+    path, main = str(tmp_path / "own.pth"), sys.modules["__main__"]
+    monkeypatch.setattr(main, "Net", Net, raising=False)
+    torch.save(Net(), path)
+    monkeypatch.delattr(main, "Net")
+    with pytest.raises(CourseError, match=r"cannot be opened.*'Net'.*save the state_dict"):
+        p12_classify.read_checkpoint(path, unsafe_pickle=True)
+
+
 # --- What the lesson says and shows
 
 

@@ -77,6 +77,9 @@ SETTINGS = {
     "checkpoint": Setting(
         "a .pth file of lesson 8 or a bare state_dict; by default lesson 8's newest best.pth"
     ),
+    "unsafe_pickle": Setting(
+        "open a whole pickled model, which may run any code: for files of your own alone"
+    ),
     "device": Setting("cpu, cuda, mps, ...; chosen by itself when not given"),
     "width": Setting("small, medium or full: train the top rung alone, with so many channels"),
     "image": Setting("a picture of your own; give it again for more"),

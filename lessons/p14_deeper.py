@@ -5,7 +5,7 @@ You climb a ladder, each rung one idea: ReLU, BatchNorm, small convolutions, sho
 what the training adds. Each is measured: accuracy, parameters, arithmetic, speed. Then the top rung with more
 channels, for as long as it takes; Ctrl-C stops it, and it goes on from there:
 
-    lessons run 14 --dataset cifar10 --width full --epochs 16
+    lessons run 14 --dataset cifar10 --width full --epochs 31 --learning-rate 0.2
     lessons run 14 --resume
 
 You will see: the validation accuracy of all rungs in one chart in SCALARS, and as bars in IMAGES.

@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 import shutil
+import subprocess
 import sys
 from typing import get_args
 
@@ -15,7 +16,7 @@ import torch
 from conftest import REPO
 
 from lessons.course import CourseError
-from lessons.course.catalogue import find_lessons
+from lessons.course.catalogue import LESSONS_DIR, find_lessons
 from lessons.course.options import SETTINGS, Setting, command_line, exit_code, parse_options
 from lessons.p04_sequential import walk
 from lessons.tudui import Tudui
@@ -247,3 +248,16 @@ def test_a_lesson_pasted_into_a_notebook(capsys):
     assert "notebook" in heading
     imported = importlib.import_module(lines[0].split()[1]).main
     assert lines[1].strip() == "main(epochs=3)" and "epochs" in inspect.signature(imported).parameters
+
+
+@pytest.mark.parametrize(
+    "words", [("-m", "lessons"), ("-m", "lessons", "run", "4"), (LESSONS_DIR / "p04_sequential.py",)]
+)
+def test_a_reader_that_has_enough(words, home):
+    """As in ``lessons run 4 | head -1``: no traceback, neither from the lesson nor from Python's end."""
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    assert (process.wait(), said) == (1, "")

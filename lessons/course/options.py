@@ -19,7 +19,7 @@ from lessons.course import CourseError, newest_files
 from lessons.course.disk import refused, said_once
 from lessons.course.interrupt import INTERRUPTED
 from lessons.course.memory import keep_freed_memory
-from lessons.course.screen import as_one_line, coloured, take_any_character
+from lessons.course.screen import as_one_line, coloured, nobody_reads, take_any_character
 
 # What typer raises for a wrong word on the command line. It has no public name in typer; it had one in click.
 UsageError: Any = typer.BadParameter.__base__
@@ -116,9 +116,12 @@ def exit_code(work: Callable[[], int | None]) -> int:
     try:
         with said_once():
             code = work() or 0
+            sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort) as stop:
         code, how_to_go_on = INTERRUPTED, stop.args
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and nobody_reads():
+            return 1
         if not complain(error):
             raise
         return 2

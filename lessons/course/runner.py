@@ -75,6 +75,8 @@ def run_one(lesson: Lesson, options: list[str], lessons_chosen: int) -> str:
     try:
         if work := prepare(lesson, options, lessons_chosen):
             work()
+    except BrokenPipeError:  # nobody reads any more: no lesson is at fault
+        raise
     except (Exception, SystemExit) as error:
         if complain(error):
             return "wrong input"

@@ -36,6 +36,16 @@ def take_any_character() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
+def nobody_reads() -> bool:
+    """Whether the reader of stdout has gone, as in ``lessons run 5 | head``; then nothing more is written."""
+    try:
+        print(flush=True)  # to flush would not do: what could not be written is forgotten
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        return True
+    return False
+
+
 # What moves the cursor, changes colours, turns the direction of writing or ends a line; and half characters
 NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 

@@ -52,7 +52,10 @@ PLACES = {
     "a pipe of ascii": Place({"PYTHONIOENCODING": "ascii"} | CHINESE, folder=ODD),
     "a pipe of cp1252": Place({"PYTHONIOENCODING": "cp1252"} | CHINESE, folder=ODD),
     "a pipe of gbk": Place({"PYTHONIOENCODING": "gbk"} | CHINESE, folder=ODD),
-    f"a dumb terminal of {WIDTH} columns": Place({"TERM": "dumb"}, terminal=True),
+    f"a dumb terminal of {WIDTH} columns": Place(
+        {"TERM": "dumb", "COLUMNS": None, "LINES": None},  # the terminal's own size counts
+        terminal=True,
+    ),
     "python -O": Place(python=("-O",)),
     "python -I": Place(python=("-I",)),
     "python -W error": Place(python=("-W", "error"), refuses=True),

@@ -46,10 +46,10 @@ def opened_safely(path: str | Path, trusting: bool = False) -> Iterator[None]:
             f"{path} cannot be read ({error.strerror}): --checkpoint takes a .pth file"
         ) from error
     except Exception as error:  # what is no checkpoint makes torch.load raise nearly anything
-        found = what_is_in(path)
         if trusting:
             reason = as_one_line(f"{type(error).__name__}: {error}")
             raise CourseError(f"{path} cannot be opened ({reason}): {SAVE_WEIGHTS}") from error
+        found = what_is_in(path)
         if asked := re.search(r"GLOBAL (\S+)", str(error)):  # a name in the file, which it wants called
             found = f"it asks for {asked[1]}, no tensor and no plain value: {MAY_RUN}"
         elif found == PICKLED:
